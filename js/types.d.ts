@@ -1,0 +1,189 @@
+// Types for the type checker only: the parts of Stash's PluginApi that the panel uses, and the shapes that the plugin's operations answer with.
+
+/** A component: what React is given to draw. */
+type Component<P = any> = (props: P) => Element_;
+/** What a component draws. */
+type Element_ = any;
+
+interface ReactApi {
+  createElement<P>(type: (props: P) => Element_, props: P & { key?: any }, ...children: any[]): Element_;
+  createElement(type: any, props?: any, ...children: any[]): Element_;
+  Fragment: any;
+  Component: new (props: any) => { props: any; state: any; setState(state: any): void };
+  Children: { toArray(children: any): any[] };
+  useState<T>(initial: T | (() => T)): [T, (next: T | ((before: T) => T)) => void];
+  useEffect(effect: () => void | (() => void), needs?: any[]): void;
+  useLayoutEffect(effect: () => void | (() => void), needs?: any[]): void;
+  useMemo<T>(make: () => T, needs: any[]): T;
+  useCallback<T extends (...args: any[]) => any>(callback: T, needs: any[]): T;
+  useRef<T>(initial: T): { current: T };
+}
+
+/** Stash's Apollo client. */
+interface Client {
+  query<T = any>(options: Record<string, any>): Promise<{ data: T; errors?: any[] }>;
+  mutate<T = any>(options: Record<string, any>): Promise<{ data: T; errors?: any[] }>;
+  subscribe<T = any>(options: Record<string, any>): { subscribe(observer: any): { unsubscribe(): void } };
+}
+
+interface PluginApi {
+  React: ReactApi;
+  GQL: Record<string, any>;
+  libraries: Record<"Bootstrap" | "Apollo" | "Intl" | "FontAwesomeSolid" | "ReactRouterDOM", any>;
+  components: Record<string, any>;
+  loadableComponents: Record<string, any>;
+  hooks: { useLoadComponents(list: any[]): boolean };
+  utils: { StashService: { getClient(): Client } & Record<string, any> };
+  register: { route(path: string, component: Component): void };
+  patch: { before(name: string, patch: (...args: any[]) => any[]): void };
+}
+
+interface Window {
+  PluginApi: PluginApi;
+}
+
+/** What went wrong and what to do about it. */
+interface Problem {
+  error: string;
+  message: string;
+  hint?: string;
+}
+
+interface FieldInfo {
+  name: string;
+  label: string;
+  type: string;
+  privacy: string;
+  reference: string | null;
+}
+
+interface KindInfo {
+  name: string;
+  plural: string;
+  label: string;
+  fields: FieldInfo[];
+}
+
+interface FormatOption {
+  name: string;
+  label: string;
+  type: string;
+  default: any;
+  help: string;
+}
+
+interface FormatInfo {
+  name: string;
+  label: string;
+  extension: string;
+  description: string;
+  compress: string[];
+  folder: boolean;
+  options: FormatOption[];
+}
+
+/** How far a run is. */
+interface Progress {
+  phase?: string | null;
+  step?: number | null;
+  steps?: number | null;
+  done?: number | null;
+  total?: number | null;
+  fraction?: number | null;
+  rate?: number | null;
+  remaining?: number | null;
+}
+
+/** One file that a run has written. */
+interface Output {
+  path: string;
+  size?: number | null;
+  what?: string | null;
+}
+
+/** A run as the list tells it; the whole record has more (`items`, `config`, ...). */
+interface RunSummary {
+  run: string;
+  verb: string;
+  state: string;
+  result: string | null;
+  started: string | null;
+  finished: string | null;
+  sentence: string | null;
+  progress?: Progress | null;
+  /** kind -> outcome -> number */
+  counts?: Record<string, Record<string, number>> | null;
+  error?: Problem | null;
+  outputs?: Output[] | null;
+  warnings?: string[] | null;
+}
+
+interface RunRecord extends RunSummary {
+  config?: Record<string, any> | null;
+  /** the first few hundred */
+  items?: Item[] | null;
+  items_total?: number | null;
+  reasons?: { kind: string; outcome: string; reason: string; n: number }[] | null;
+  warnings_total?: number | null;
+  source?: Record<string, any> | null;
+}
+
+/** One record that something is to be said about. */
+interface Item {
+  kind: string;
+  id: string;
+  outcome: string;
+  reason: string;
+}
+
+/** The answer to the first question that the panel asks. */
+interface Hello {
+  version: string;
+  kinds: KindInfo[];
+  formats: FormatInfo[];
+  folder: string;
+  state: { writable: boolean; problem: string | null };
+  runs: RunSummary[];
+}
+
+/** A job of Stash's queue. */
+interface Job {
+  id: string;
+  status: string;
+  description: string;
+  progress: number | null;
+  error: string | null;
+}
+
+/** What a person has chosen on the export page; kept for the next visit. */
+interface Choice {
+  format: string;
+  /** plurals of the kinds that are left out */
+  without: string[];
+  /** plural -> names of the fields that are left out */
+  withoutFields: Record<string, string[]>;
+  related: string;
+  includeFiles: boolean;
+  images: boolean;
+  compress: string;
+  place: "browser" | "server";
+  to: string;
+  overwrite: boolean;
+  /** format -> option -> value */
+  options: Record<string, Record<string, any>>;
+  reader: string;
+}
+
+/** Records for each kind (by plural) that the library holds now; null where nobody can tell without reading. */
+type Counts = Record<string, number | null>;
+
+/** A run that this browser tab follows. */
+interface Following {
+  run: string;
+  job: string | null;
+  /** fetch the file when it is ready */
+  download: boolean;
+  since: number;
+  /** what was asked for, as a sentence */
+  what?: string;
+}

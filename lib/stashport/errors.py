@@ -1,0 +1,306 @@
+"""Every error a person can meet, one class each.
+
+The docstring of a class is its message (first paragraph) and its hint (the second): both are templates that are filled from the keyword arguments
+of the constructor.  `exit_code` is what the command line ends with; `docs/exit-codes.md` lists them all and a test holds it to this file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import string
+from typing import ClassVar
+
+OK, PARTIAL, STOPPED = 0, 3, 4
+
+
+class PortError(Exception):
+    """Something went wrong that has no name yet: {what}
+
+    Please report it together with the run's report.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, **details: object) -> None:
+        self.details = details
+        super().__init__(self.message)
+
+    @classmethod
+    def template(cls) -> tuple[str, str]:
+        """(message, hint) as written in the docstring, each on one line."""
+        message, _, hint = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
+        return " ".join(message.split()), " ".join(hint.split())
+
+    def _fill(self, text: str) -> str:
+        wanted = {name for _, name, _, _ in string.Formatter().parse(text) if name}
+        return text.format(**{name: _shown(self.details.get(name, "?")) for name in wanted})
+
+    @property
+    def message(self) -> str:
+        """What happened, and to what."""
+        return self._fill(self.template()[0])
+
+    @property
+    def hint(self) -> str:
+        """What to do next."""
+        return self._fill(self.template()[1])
+
+    def record(self) -> dict[str, object]:
+        """The form kept in a run record."""
+        return {"error": type(self).__name__, "message": self.message, "hint": self.hint, "exit_code": self.exit_code}
+
+
+def _shown(value: object) -> str:
+    """Text from outside, made harmless for one line of a log: control characters and lone surrogates escaped, length bounded."""
+    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple, set, frozenset)) else str(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
+    return text if len(text) <= 500 else text[:497] + "..."
+
+
+# --- what was asked for (10-19) ---------------------------------------------------------------------------------------------------------------------
+
+
+class BadRequest(PortError):
+    """{what}
+
+    Look at the command's --help, or at docs/export.md, for what is possible.
+    """
+
+    exit_code = 10
+
+
+class UnknownFormat(PortError):
+    """There is no format called "{name}".
+
+    Choose one of: {known}.
+    """
+
+    exit_code = 11
+
+
+class UnknownKind(PortError):
+    """There is no kind of record called "{name}".
+
+    Choose from: {known}.
+    """
+
+    exit_code = 12
+
+
+class UnknownField(PortError):
+    """There is no field called "{name}".
+
+    docs/fields.md lists them all. Close to it: {close}.
+    """
+
+    exit_code = 13
+
+
+class UnknownRun(PortError):
+    """There is no run called "{name}".
+
+    The Runs page and `stash_port.py runs` list those that are kept.
+    """
+
+    exit_code = 14
+
+
+class MissingLibrary(PortError):
+    """{feature} needs the Python package {package}, which is not installed.
+
+    Install it with: stash_port.py check --install {feature_name}
+    """
+
+    exit_code = 15
+
+
+class NotSupported(PortError):
+    """{what}
+
+    {instead}
+    """
+
+    exit_code = 16
+
+
+# --- the server (20-29) -----------------------------------------------------------------------------------------------------------------------------
+
+
+class Unreachable(PortError):
+    """Stash at {url} did not answer: {reason}.
+
+    Check the address, and that Stash is running. Nothing was written.
+    """
+
+    exit_code = 20
+
+
+class NotAllowed(PortError):
+    """Stash at {url} refused the login (HTTP {status}).
+
+    Give an API key (Settings > Security in Stash) with --api-key-file FILE or STASH_API_KEY.
+    """
+
+    exit_code = 21
+
+
+class PublicWithoutKey(PortError):
+    """{url} is a public address, and there is no API key for it.
+
+    A Stash that is asked from a public address without a key locks itself. Make a key there and give it with --api-key-file FILE or STASH_API_KEY.
+    """
+
+    exit_code = 22
+
+
+class ServerError(PortError):
+    """Stash at {url} answered with an error: {reason}
+
+    If it says that the database is locked or busy, try again when other tasks have ended; else look at Stash's log.
+    """
+
+    exit_code = 23
+
+
+class NotStash(PortError):
+    """{url} answered, but not as Stash does: {reason}.
+
+    Check the address; behind a reverse proxy it must contain the path prefix, for example http://nas:9999/stash.
+    """
+
+    exit_code = 24
+
+
+class NotReady(PortError):
+    """Stash at {url} is not ready: its status is {status}.
+
+    Open it in a browser and finish its setup or migration first.
+    """
+
+    exit_code = 25
+
+
+# --- reading (30-39) --------------------------------------------------------------------------------------------------------------------------------
+
+
+class NoSuchSource(PortError):
+    """There is nothing to read at {place}.
+
+    Give a Stash address (http://localhost:9999), a Stash database (stash-go.sqlite), or a file that Stash Port wrote.
+    """
+
+    exit_code = 30
+
+
+class NotADatabase(PortError):
+    """{place} is not a Stash database: {reason}.
+
+    Point to the file that Stash's Settings > System shows as database path.
+    """
+
+    exit_code = 31
+
+
+class UnknownSchema(PortError):
+    """The database {place} has schema {version}, which this version of Stash Port does not know.
+
+    Export from the running Stash instead (--reader graphql): that works with any version. Known schemas: {known}.
+    """
+
+    exit_code = 32
+
+
+class DatabaseDamaged(PortError):
+    """The database {place} could not be read: {reason}.
+
+    Make a copy of it now, and check it with: sqlite3 FILE "PRAGMA integrity_check".
+    """
+
+    exit_code = 33
+
+
+class BadFile(PortError):
+    """{place} cannot be read as {format}: {reason}.
+
+    The file may be cut or changed; take another copy of it.
+    """
+
+    exit_code = 34
+
+
+class NewerFile(PortError):
+    """{place} was written by a newer Stash Port (format version {version}, known here: {known}).
+
+    Update Stash Port and try again.
+    """
+
+    exit_code = 35
+
+
+# --- writing files (40-49) --------------------------------------------------------------------------------------------------------------------------
+
+
+class CannotWrite(PortError):
+    """{place} cannot be written: {reason}.
+
+    Choose another folder, or give the user that runs Stash the right to write there.
+    """
+
+    exit_code = 40
+
+
+class DiskFull(PortError):
+    """The disk of {place} is full ({free} free, about {needed} needed).
+
+    Free some space or choose another disk. Nothing was left under the final name.
+    """
+
+    exit_code = 41
+
+
+class AlreadyThere(PortError):
+    """{place} exists already, and was left as it is.
+
+    Choose another name, or allow replacing it with --overwrite.
+    """
+
+    exit_code = 42
+
+
+class NotProven(PortError):
+    """The written export does not read back as it should: {reason}.
+
+    It was not put under its final name. Try again; if it happens twice, check the disk.
+    """
+
+    exit_code = 43
+
+
+# --- runs (50-59) -----------------------------------------------------------------------------------------------------------------------------------
+
+
+class Locked(PortError):
+    """Another run is at work here: {holder}.
+
+    Wait for it to end, or stop it on the Runs page.
+    """
+
+    exit_code = 50
+
+
+class Stopped(PortError):
+    """The run was stopped on request {where}.
+
+    Nothing was left under the final name; start it again when you like.
+    """
+
+    exit_code = STOPPED
+
+
+class InstallFailed(PortError):
+    """{package} could not be installed: {reason}.
+
+    Install it for this Python yourself ({command}), or do without {feature}.
+    """
+
+    exit_code = 51

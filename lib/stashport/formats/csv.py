@@ -1,0 +1,258 @@
+"""CSV: one table a kind, and one for each list of objects that records hold (scenes.scene_markers.csv); RFC 4180, UTF-8.
+
+Cells: null and empty lists are empty; a list's items are joined by "|", with "|" in an item written as "\\|", "\\" as "\\\\" and an empty item as "\\e".
+With `safe`, a text that a spreadsheet would run as a formula, and one that begins with an apostrophe, gets an apostrophe in front; reading takes it off.
+Columns named "... (names)" are there for people and are not read back.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from stashport.errors import BadFile
+from stashport.formats import Header, Option, ReadMembers, WriteMembers
+from stashport.formats._lines import BATCH, check_header
+from stashport.model.fields import BY_PLURAL
+from stashport.model.records import Batch, Record, dumps, to_bytes
+from stashport.model.table import Field, Kind
+
+NAME, LABEL, EXTENSION, FOLDER = "csv", "CSV", "csv", True
+DESCRIPTION = "A folder of tables, one a kind; for spreadsheets, and to read back without loss."
+OPTIONS = (
+    Option("names", "Names beside ids", True, "adds columns with the names of tags, performers and the like, for people"),
+    Option("safe", "Safe for spreadsheets", True, "an apostrophe before texts that a spreadsheet would run as a formula"),
+    Option("bom", "Byte order mark", False, "helps Excel to see that the file is UTF-8"),
+)
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
+_MAP = (Field("field", "text"), Field("value", "json"))
+
+
+class _Names:
+    """Names by id, on disk: they are wanted by every kind that follows."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("CREATE TABLE names (id TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID")
+
+    def add(self, records: list[Record], key: str) -> None:
+        pairs = ((r["id"], _printable(r[key])) for r in records if r.get(key))
+        self._db.executemany("INSERT OR IGNORE INTO names VALUES (?,?)", pairs)
+
+    def of(self, ids: list[str]) -> str:
+        found = (self._db.execute("SELECT name FROM names WHERE id=?", (one,)).fetchone() for one in ids)
+        return "; ".join(row[0] for row in found if row)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+class _Table:
+    def __init__(self, file: BinaryIO, fields: tuple[Field, ...], first: str, options: dict[str, bool], names: _Names | None) -> None:
+        encoding = "utf-8-sig" if options.get("bom") else "utf-8"
+        self._text = io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="")
+        self._csv = csv.writer(self._text)
+        self._names = names
+        self._refs = [f for f in fields if f.type in ("ref", "refs")] if names else []
+        self._columns = [(f.name, _cell(f, safe=bool(options.get("safe")))) for f in fields]
+        self._first = first
+        self._csv.writerow([first, *(f.name for f in fields), *(f"{f.name} (names)" for f in self._refs)])
+
+    def row(self, identity: str, values: Record) -> None:
+        cells = [identity, *(function(values.get(name)) for name, function in self._columns)]
+        for field in self._refs:
+            value = values.get(field.name)
+            assert self._names is not None
+            cells.append(_safe(self._names.of([value] if isinstance(value, str) else value or [])))
+        self._csv.writerow(cells)
+
+    def close(self) -> None:
+        self._text.close()
+
+
+class _Writer:
+    def __init__(self, members: WriteMembers, header: Header, options: dict[str, bool]) -> None:
+        self._members, self._options = members, options
+        self._names = _Names() if options.get("names") else None
+        self._table: _Table | None = None
+        self._sides: list[tuple[Field, _Table]] = []
+        self._named = ""
+        with members.open("header.json") as file:
+            file.write(to_bytes(dumps({**header, "csv": {option.name: bool(options.get(option.name)) for option in OPTIONS}})))
+
+    def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
+        self._close()
+        main = tuple(f for f in fields if f.type not in ("rows", "map"))
+        self._table = _Table(self._members.open(f"{kind.plural}.csv"), main, "id", self._options, self._names)
+        self._sides = [
+            (f, _Table(self._members.open(f"{kind.plural}.{f.name}.csv"), _side_fields(f), kind.name, self._options, self._names))
+            for f in fields if f.type in ("rows", "map")
+        ]
+        self._named = next((name for name in ("name", "title", "path") if name in kind.by_name), "")
+
+    def write(self, batch: Batch) -> None:
+        assert self._table is not None
+        if self._names and self._named:
+            self._names.add(batch.records, self._named)
+        for record in batch.records:
+            self._table.row(record["id"], record)
+            for field, table in self._sides:
+                value = record.get(field.name) or ()
+                for row in [{"field": k, "value": v} for k, v in value.items()] if field.type == "map" and value else value:
+                    table.row(record["id"], row)
+
+    def _close(self) -> None:
+        if self._table:
+            self._table.close()
+        for _, table in self._sides:
+            table.close()
+
+    def finish(self, counts: dict[str, int]) -> None:
+        self._close()
+        with self._members.open("counts.json") as file:
+            file.write(to_bytes(dumps(counts)))
+
+
+class _Reading:
+    def __init__(self, members: ReadMembers) -> None:
+        self._members = members
+        self.header = check_header(self._json("header.json"), members.place, LABEL)
+        self._safe = bool((self.header.get("csv") or {}).get("safe"))
+        self.counts: dict[str, int] | None = None
+
+    def _json(self, name: str) -> Any:
+        try:
+            with self._members.open(name) as file:
+                return json.loads(file.read(8 << 20))
+        except (KeyError, OSError, ValueError) as error:
+            raise self._bad(f"{name} is missing or damaged ({error})") from error
+
+    def _bad(self, reason: str) -> BadFile:
+        return BadFile(place=self._members.place, format=LABEL, reason=reason)
+
+    def batches(self) -> Iterator[tuple[Kind, Batch]]:
+        tables = {name.removesuffix(".csv") for name in self._members.names() if name.endswith(".csv")}
+        for plural, kind in BY_PLURAL.items():
+            if plural in tables:
+                batch: list[Record] = []
+                for record in self._records(kind, [f for f in kind.fields if f"{plural}.{f.name}" in tables]):
+                    batch.append(record)
+                    if len(batch) == BATCH:
+                        yield kind, Batch(records=batch)
+                        batch = []
+                if batch:
+                    yield kind, Batch(records=batch)
+        self.counts = self._json("counts.json")
+
+    def _records(self, kind: Kind, sides: list[Field]) -> Iterator[Record]:
+        walks = [(f, self._rows(f"{kind.plural}.{f.name}.csv", {g.name: g for g in _side_fields(f)})) for f in sides]
+        heads = [next(walk, None) for _, walk in walks]
+        for identity, main in self._rows(f"{kind.plural}.csv", kind.by_name):
+            lists: Record = {}
+            for index, (field, walk) in enumerate(walks):
+                rows = []
+                while (head := heads[index]) is not None and head[0] == identity:
+                    rows.append(head[1])
+                    heads[index] = next(walk, None)
+                lists[field.name] = {row["field"]: row["value"] for row in rows} if field.type == "map" else rows
+            found = {**main, **lists}
+            yield {"id": identity, **{f.name: found[f.name] for f in kind.fields if f.name in found}}
+        for (field, _), head in zip(walks, heads):
+            if head is not None:
+                raise self._bad(f"{kind.plural}.{field.name}.csv has rows for {head[0][:40]!r}, which is not where it should be")
+
+    def _rows(self, name: str, fields: dict[str, Field]) -> Iterator[tuple[str, Record]]:
+        with self._members.open(name) as file, io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
+            try:
+                reader = csv.reader(text, strict=True)
+                titles = next(reader)
+                columns = [(i, title, _parse(fields[title], safe=self._safe)) for i, title in enumerate(titles) if title in fields and i]
+                order = {f: n for n, f in enumerate(fields)}
+                columns.sort(key=lambda column: order[column[1]])
+                for row in reader:
+                    if len(row) != len(titles):
+                        raise self._bad(f"{name}, line {reader.line_num}: {len(row)} cells where {len(titles)} should be")
+                    yield row[0], {title: parse(row[i]) for i, title, parse in columns}
+            except (csv.Error, ValueError, KeyError, StopIteration, OSError, EOFError) as error:
+                raise self._bad(f"{name}: {error}") from error
+
+
+def _side_fields(field: Field) -> tuple[Field, ...]:
+    return _MAP if field.type == "map" else field.fields
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(_RISKY) else text
+
+
+def _escape(item: str) -> str:
+    return item.replace("\\", "\\\\").replace("|", "\\|") or "\\e"
+
+
+def split(cell: str) -> list[str]:
+    """The items of a list's cell; the reverse of joining them."""
+    if not cell:
+        return []
+    items, item, characters = [], [], iter(cell)
+    for c in characters:
+        if c == "\\":
+            follow = next(characters, "")
+            item.append("" if follow == "e" else follow)
+        elif c == "|":
+            items.append("".join(item))
+            item = []
+        else:
+            item.append(c)
+    return [*items, "".join(item)]
+
+
+def _cell(field: Field, *, safe: bool) -> Callable[[Any], str]:
+    guard = _safe if safe else str
+    if field.type in ("texts", "times", "refs"):
+        return lambda value: guard("|".join(map(_escape, value or ())))
+    if field.type in ("int", "float"):
+        return lambda value: "" if value is None else repr(value)
+    if field.type == "bool":
+        return lambda value: "" if value is None else "true" if value else "false"
+    if field.type == "json":
+        return lambda value: "" if value is None else guard(dumps(value))
+    return lambda value: "" if value is None else guard(value)
+
+
+def _parse(field: Field, *, safe: bool) -> Callable[[str], Any]:
+    def plain(cell: str) -> str:
+        return cell[1:] if safe and cell[:1] == "'" else cell
+
+    if field.type in ("texts", "times", "refs"):
+        return lambda cell: split(plain(cell))
+    if field.type == "int":
+        return lambda cell: int(cell) if cell else None
+    if field.type == "float":
+        return lambda cell: float(cell) if cell else None
+    if field.type == "bool":
+        return lambda cell: {"": None, "true": True, "false": False}[cell.lower()]
+    if field.type == "json":
+        return lambda cell: json.loads(plain(cell)) if cell else None
+    return lambda cell: plain(cell) or None
+
+
+def write(members: WriteMembers, header: Header, options: dict[str, bool]) -> _Writer:
+    """Begin a folder of tables."""
+    return _Writer(members, header, options)
+
+
+def read(members: ReadMembers) -> _Reading:
+    """Begin to read one.  Errors: BadFile, NewerFile."""
+    csv.field_size_limit(64 << 20)
+    return _Reading(members)
+
+
+def recognises(members: ReadMembers) -> bool:
+    """A folder with a header and tables."""
+    listed = members.names()
+    return "header.json" in listed and any(name.removesuffix(".csv") in BY_PLURAL for name in listed)

@@ -1,0 +1,84 @@
+"""Check: what works here, what does not, and the one command that mends it.  Changes nothing."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from stashport.atomic import check_writable, human_size
+from stashport.errors import PortError
+from stashport.jobs.context import Context
+from stashport.jobs.packages import FEATURES, present
+from stashport.stash.connection import Connection
+from stashport.stash.source import Opened, open_source
+
+Finding = dict[str, Any]
+
+
+def check(context: Context, connect: Callable[[], Connection] | None = None) -> list[Finding]:
+    """Findings: {name, ok, text, fix}; `fix` is what to do when it is not ok.  `connect` makes the connection where the door has one."""
+    findings = [_python(), _sqlite(), *_packages(), _place("State folder", context.state.folder), _place("Export folder", context.exports())]
+    if connect or context.place:
+        findings += _source(context, connect)
+    return findings
+
+
+def wording(findings: list[Finding]) -> list[str]:
+    """One line for each finding, with its mend."""
+    return [f"{'ok  ' if f['ok'] else 'MEND'}  {f['name']}: {f['text']}{'' if f['ok'] else ' ' + f['fix']}" for f in findings]
+
+
+def _finding(name: str, text: str, *, ok: bool = True, fix: str = "") -> Finding:
+    return {"name": name, "ok": ok, "text": text, "fix": fix}
+
+
+def _python() -> Finding:
+    return _finding("Python", f"{platform.python_version()} on {platform.system()}")
+
+
+def _sqlite() -> Finding:
+    try:
+        sqlite3.connect(":memory:").execute("SELECT json_group_array(1), json_object('a', 1)")
+    except sqlite3.Error as error:
+        return _finding("SQLite", f"{sqlite3.sqlite_version}, without JSON ({error}).", ok=False, fix="Use a Python with SQLite 3.38 or newer, or --reader graphql.")
+    return _finding("SQLite", f"{sqlite3.sqlite_version}")
+
+
+def _packages() -> list[Finding]:
+    return [
+        _finding(f.use, f"{f.package} is there" if present(name) else f"{f.package} is missing.", ok=present(name), fix=f"Run: stash_port.py check --install {name}")
+        for name, f in FEATURES.items()
+    ]
+
+
+def _place(name: str, folder: Any) -> Finding:
+    try:
+        check_writable(folder, 50 << 20)
+    except PortError as error:
+        return _finding(name, error.message, ok=False, fix=error.hint)
+    return _finding(name, f"{folder} can be written, {human_size(shutil.disk_usage(folder).free)} free")
+
+
+def _source(context: Context, connect: Callable[[], Connection] | None) -> list[Finding]:
+    try:
+        with open_source(connect() if connect else context.source()) as opened:
+            return [_library(opened), _reader(opened)]
+    except PortError as error:
+        return [_finding("Library", error.message, ok=False, fix=error.hint)]
+
+
+def _library(opened: Opened) -> Finding:
+    facts = opened.facts
+    version = f"Stash {facts['stash_version']}, " if "stash_version" in facts else ""
+    counts = ", ".join(f"{opened.reader.count(kind):,} {kind.label.lower()}" for kind in opened.reader.kinds() if kind.name in ("scene", "image", "performer", "tag"))
+    return _finding("Library", f"{version}schema {facts['schema']}: {counts}")
+
+
+def _reader(opened: Opened) -> Finding:
+    if opened.facts["reader"] == "database":
+        return _finding("Reading", "straight from the database file, which is fast and complete")
+    why = " ".join(opened.remarks) or "The database file is not within reach."
+    return _finding("Reading", f"through Stash's API. {why} {len(opened.absent)} fields cannot be told that way; the header of each export lists them")

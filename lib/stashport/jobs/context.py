@@ -1,0 +1,35 @@
+"""What a job is given by the door through which it was called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stashport.runs.progress import Sink
+from stashport.runs.state import State
+
+if TYPE_CHECKING:
+    from stashport.stash.source import Place
+
+
+@dataclass
+class Context:
+    """state: where runs are kept; place: the source, as told by stash.source; settings: the plugin's own, set in Stash."""
+
+    state: State
+    place: Place | None = None
+    sinks: Sequence[Sink] = ()
+    run_id: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def source(self) -> Place:
+        """The source; the door has given one."""
+        assert self.place is not None
+        return self.place
+
+    def exports(self) -> Path:
+        """The folder for exports that were given no place."""
+        chosen = str(self.settings.get("outputFolder") or "").strip()
+        return Path(chosen) if chosen else self.state.folder / "exports"

@@ -1,0 +1,117 @@
+"""The configuration of an export: the same keys for task arguments, the panel, --config files and the command line's options.
+
+Every key has an effect; a key that is not known is refused, so that a misspelt one is not silently ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from stashport import formats
+from stashport.errors import BadRequest, UnknownField, UnknownKind
+from stashport.model.fields import BY_NAME, BY_PLURAL, KINDS
+from stashport.model.table import Kind
+from stashport.output.members import COMPRESSIONS
+from stashport.output.selection import RELATED
+from stashport.stash.source import READERS
+
+FILE_KINDS = frozenset({"file", "folder"})
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What is wanted.  `kinds` and `fields` by plural names; no kinds means all, no entry in `fields` means all fields of that kind."""
+
+    format: str = "json"
+    kinds: tuple[str, ...] = ()
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    related: str = "none"
+    includeFiles: bool = True  # noqa: N815 - the key's name in task arguments
+    images: bool = False
+    compress: str = "none"
+    to: str = ""
+    download: bool = False
+    overwrite: bool = False
+    options: dict[str, bool] = field(default_factory=dict)
+    reader: str = "auto"
+
+    @classmethod
+    def parse(cls, given: dict[str, Any]) -> ExportConfig:
+        """Check a configuration.  Errors: BadRequest, UnknownFormat, UnknownKind, UnknownField."""
+        known = set(cls.__dataclass_fields__)
+        for key in given:
+            if key not in known:
+                raise BadRequest(what=f'The configuration has an unknown key "{key}"{_close(key, known)}.')
+        values = {key: value for key, value in given.items() if value is not None}
+        for key in ("includeFiles", "images", "download", "overwrite"):
+            values[key] = _flag(key, values.get(key, cls.__dataclass_fields__[key].default))
+        values["kinds"] = tuple(kind_of(name).plural for name in _names(values.get("kinds", ())))
+        values["fields"] = {kind_of(k).plural: _fields(kind_of(k), names) for k, names in _mapping("fields", values.get("fields")).items()}
+        found = formats.get(str(values.get("format", "json")))
+        allowed = {option.name: option.default for option in found.OPTIONS}
+        options = _mapping("options", values.get("options"))
+        for name in options:
+            if name not in allowed:
+                raise BadRequest(what=f'The format {found.NAME} has no option "{name}"{_close(name, set(allowed))}.')
+        values["options"] = allowed | {name: _flag(name, value) for name, value in options.items()}
+        config = cls(**values)
+        for key, value, possible in (("related", config.related, RELATED), ("compress", config.compress, COMPRESSIONS), ("reader", config.reader, READERS)):
+            if value not in possible:
+                raise BadRequest(what=f'"{key}" cannot be "{value}": it is one of {", ".join(possible)}.')
+        return config
+
+    def record(self) -> dict[str, Any]:
+        """The form kept in the run record; it holds no secrets."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def chosen_kinds(self, possible: list[Kind]) -> list[Kind]:
+        """The kinds asked for, of those that the source can tell, in the order of export."""
+        names = set(self.kinds) or {kind.plural for kind in KINDS}
+        return [kind for kind in possible if kind.plural in names and (self.includeFiles or kind.name not in FILE_KINDS)]
+
+
+def kind_of(name: str) -> Kind:
+    """A kind by its plural or singular name.  Errors: UnknownKind."""
+    found = BY_PLURAL.get(str(name).lower()) or BY_NAME.get(str(name).lower())
+    if found is None:
+        raise UnknownKind(name=name, known=list(BY_PLURAL))
+    return found
+
+
+def _fields(kind: Kind, names: Any) -> list[str]:
+    for name in _names(names):
+        if name not in kind.by_name:
+            close = difflib.get_close_matches(name, kind.by_name, 3) or ["none"]
+            raise UnknownField(name=f"{kind.plural}.{name}", close=close)
+    return _names(names)
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise BadRequest(what=f"A list of names is needed where {value!r} was given.")
+    return list(value)
+
+
+def _mapping(key: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(what=f'"{key}" needs names with their values, not {value!r}.')
+    return value
+
+
+def _flag(key: str, value: Any) -> bool:
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"  # tasks' default arguments can only be texts
+    if not isinstance(value, bool):
+        raise BadRequest(what=f'"{key}" is yes or no (true or false), not {value!r}.')
+    return value
+
+
+def _close(name: str, known: set[str]) -> str:
+    found = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {found[0]}?" if found else f"; known are {', '.join(sorted(known))}"

@@ -1,0 +1,118 @@
+"""What the panel asks for and gets at once: nothing here needs the server, and nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stashport import __version__
+from stashport.errors import PortError
+from stashport.runs.state import State
+
+Answer = dict[str, Any]
+_SUMMARY = (
+    "run", "verb", "state", "result", "started", "finished", "progress", "phase", "counts", "error", "outputs", "warnings", "warnings_total", "items_total",
+)
+
+
+def answer(mode: str, arguments: dict[str, Any], state: State, plugin: Path) -> Answer:
+    """The answer to one operation; an error is part of it, since Stash passes on only the text of one."""
+    try:
+        return {"ok": True, **OPERATIONS[mode](arguments, state, plugin)}
+    except PortError as error:
+        return {"ok": False, "error": error.record()}
+    except OSError as error:
+        return {"ok": False, "error": PortError(what=str(error)).record()}
+
+
+def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
+    from stashport import formats
+    from stashport.model.fields import KINDS
+    from stashport.output.members import COMPRESSIONS
+
+    kinds = [
+        {
+            "name": kind.name, "plural": kind.plural, "label": kind.label,
+            "fields": [{"name": f.name, "label": f.label, "type": f.type, "privacy": f.privacy, "reference": f.to or None} for f in kind.fields],
+        }
+        for kind in KINDS
+    ]
+    listed = [
+        {
+            "name": f.NAME, "label": f.LABEL, "extension": f.EXTENSION, "description": f.DESCRIPTION, "folder": f.FOLDER, "compress": list(COMPRESSIONS),
+            "options": [{"name": o.name, "label": o.label, "type": "boolean", "default": o.default, "help": o.help} for o in f.OPTIONS],
+        }
+        for f in map(formats.get, formats.names())
+    ]
+    return {
+        "version": __version__, "kinds": kinds, "formats": listed, "folder": str(state.folder / "exports"), "state": _writable(state),
+        "runs": [_summary(record) for record in _list(state, 20)],
+    }
+
+
+def _writable(state: State) -> Answer:
+    from stashport.atomic import check_writable
+
+    try:
+        check_writable(state.folder, 1 << 20)
+    except PortError as error:
+        return {"writable": False, "problem": f"{error.message} {error.hint}"}
+    return {"writable": True, "problem": None}
+
+
+def _list(state: State, limit: int) -> list[Answer]:
+    from stashport.runs.history import list_runs
+
+    return list_runs(state, limit)
+
+
+def _summary(record: Answer) -> Answer:
+    return {key: record.get(key) for key in _SUMMARY} | {"sentence": (record.get("notes") or {}).get("sentence")}
+
+
+def _runs(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+    return {"runs": [_summary(record) for record in _list(state, int(arguments.get("limit") or 50))]}
+
+
+def _run(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+    from stashport.runs.history import load
+
+    return {"run": load(state, str(arguments.get("run")))}
+
+
+def _stop(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+    from stashport.runs.history import request_stop
+
+    request_stop(state, str(arguments.get("run")))
+    return {}
+
+
+def _report(arguments: dict[str, Any], state: State, plugin: Path) -> Answer:
+    from stashport.runs.downloads import offer
+
+    path = state.run_folder(str(arguments.get("run"))) / "report.html"
+    url = offer(state, plugin, path)
+    return {"url": url} if url else {"html": path.read_text("utf-8")}
+
+
+def _download(arguments: dict[str, Any], state: State, plugin: Path) -> Answer:
+    from stashport.runs import downloads
+
+    path = downloads.output_of(state, str(arguments.get("run")), int(arguments.get("output") or 0))
+    url = downloads.offer(state, plugin, path)
+    size = path.stat().st_size
+    found = {"name": path.name, "size": size}
+    return found | ({"url": url} if url else {"chunks": -(-size // downloads.CHUNK), "chunk_size": downloads.CHUNK})
+
+
+def _chunk(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+    from stashport.runs import downloads
+
+    path = downloads.output_of(state, str(arguments.get("run")), int(arguments.get("output") or 0))
+    return {"data": downloads.chunk(path, int(arguments.get("index") or 0))}
+
+
+OPERATIONS: dict[str, Callable[[dict[str, Any], State, Path], Answer]] = {
+    "hello": _hello, "runs": _runs, "run": _run, "stop": _stop, "report": _report, "download": _download, "chunk": _chunk,
+}

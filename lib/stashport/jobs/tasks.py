@@ -1,0 +1,42 @@
+"""Tasks: jobs that Stash's queue runs, on the Stash that started them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stashport import __version__
+from stashport.jobs.context import Context
+from stashport.runs.record import Run
+from stashport.stash.connection import Connection
+
+PLUGIN_ID = "stash_port"
+_SETTINGS = "query StashPortOwnSettings{configuration{plugins}}"
+
+
+def connect(server: dict[str, Any]) -> Connection:
+    """The Stash that started us."""
+    return Connection.from_plugin(server)
+
+
+def with_server(job: Callable[[dict[str, Any], Context], Run], given: dict[str, Any], context: Context, server: dict[str, Any]) -> Run:
+    """Run a job on that Stash.  What goes wrong before the job has a run record makes one, since the panel believes nothing else."""
+    from stashport.errors import PortError
+
+    try:
+        connection = connect(server)
+        context.place = connection
+        context.settings = connection.query(_SETTINGS)["configuration"]["plugins"].get(PLUGIN_ID) or {}
+        return job(given, context)
+    except PortError as error:
+        if context.run_id and not context.state.run_folder(context.run_id).exists():
+            with_record(context, given, error)
+        raise
+
+
+def with_record(context: Context, given: dict[str, Any], error: Exception) -> None:
+    """Keep an error that came too early in a run record."""
+    import contextlib
+
+    with contextlib.suppress(Exception), Run.start(context.state, "export", config=given, version=__version__, run_id=context.run_id):
+        raise error

@@ -1,0 +1,1 @@
+"""What a library consists of: kinds, fields, records.  Pure: nothing here reads or writes anything."""

@@ -1,0 +1,1 @@
+"""From a reader to a proven file: which records, through which format, into which files, read back before they get their name."""

@@ -1,0 +1,94 @@
+"""Writes the selected records, and their images, through a format."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from stashport import __version__
+from stashport.formats import Format, Header, WriteMembers
+from stashport.model.fields import FORMAT_VERSION
+from stashport.model.records import Batch
+from stashport.model.table import Field
+from stashport.output.members import Target
+from stashport.output.selection import Reader, Selection
+
+if TYPE_CHECKING:
+    from stashport.runs.record import Run
+    from stashport.stash.source import Opened
+
+_MAGIC = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"<svg", "svg"), (b"<?xml", "svg"))
+
+
+def header_for(opened: Opened, selection: Selection, choices: dict[str, Any]) -> Header:
+    """What stands at the head of an export: by what it was made, from what, what was chosen, and what is not in it."""
+    chosen = {key: value for key, value in choices.items() if key not in ("to", "download", "overwrite", "options", "compress")}
+    return {
+        "format_version": FORMAT_VERSION,
+        "made_by": f"Stash Port {__version__}",
+        "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "source": opened.facts,
+        "choices": chosen,
+        "images": bool(choices.get("images")),
+        "fields": {kind.plural: [f.name for f in selection.fields[kind.name]] for kind in selection.kinds},
+        "not_inside": {**opened.absent, **selection.left_out},
+    }
+
+
+def write_records(
+    members: WriteMembers, made_by: Format, header: Header, options: dict[str, bool], reader: Reader, selection: Selection, counts: dict[str, int],
+    run: Run, *, images: bool = False,
+) -> dict[str, int]:
+    """Write everything; the number of records by plural name.  Stops gently between batches."""
+    writer = made_by.write(members, header, options)
+    written: dict[str, int] = {}
+    pictures = _Images(reader, members) if images and isinstance(members, Target) else None
+    for kind in selection.kinds:
+        fields = selection.fields[kind.name]
+        run.phase(f"Writing {kind.label.lower()}", total=counts[kind.name])
+        writer.begin(kind, fields)
+        number, trim = 0, selection.trim(kind)
+        pictured = [f for f in fields if f.type == "image"] if pictures else []
+        for batch in reader.batches(kind, fields, selection.ids[kind.name]):
+            run.check_stop()
+            writer.write(trim(batch))
+            if pictured and pictures:
+                pictures.note(batch, pictured)
+            number += len(batch)
+            run.advance(len(batch))
+        written[kind.plural] = number
+    writer.finish(written)
+    if pictures:
+        pictures.write(run)
+    return written
+
+
+class _Images:
+    """The images that records name, each once; which were noted is kept on disk, not in memory."""
+
+    def __init__(self, reader: Reader, members: Target) -> None:
+        self._reader, self._members = reader, members
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("CREATE TABLE images (checksum TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def note(self, batch: Batch, fields: list[Field]) -> None:
+        named = ((value[4:],) for record in batch.records for f in fields if (value := record.get(f.name)))
+        self._db.executemany("INSERT OR IGNORE INTO images VALUES (?)", named)
+
+    def write(self, run: Run) -> None:
+        total = self._db.execute("SELECT count(*) FROM images").fetchone()[0]
+        run.phase("Writing images", total=total)
+        for (checksum,) in self._db.execute("SELECT checksum FROM images ORDER BY checksum"):
+            run.check_stop()
+            data = self._reader.image(checksum)
+            if data is None:
+                run.warn(f"The image md5:{checksum} is neither in the database nor in the blobs folder.", incomplete=True)
+            else:
+                with self._members.open(f"images/{checksum}.{_extension(data)}") as file:
+                    file.write(data)
+            run.advance()
+
+
+def _extension(data: bytes) -> str:
+    return next((extension for magic, extension in _MAGIC if data.startswith(magic)), "bin")

@@ -1,0 +1,1 @@
+"""The host: everything that talks to a Stash or opens its database."""

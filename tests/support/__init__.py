@@ -1,0 +1,1 @@
+"""What the tests stand on: a real Stash, and libraries to fill it with."""
