@@ -109,7 +109,8 @@ interface RunSummary {
   result: string | null;
   started: string | null;
   finished: string | null;
-  sentence: string | null;
+  sentence?: string | null;
+  notes?: Record<string, any> | null;
   progress?: Progress | null;
   /** kind -> outcome -> number */
   counts?: Record<string, Record<string, number>> | null;

@@ -29,12 +29,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ran, skipped, reasons = set(), set(), set()
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
-            if "real_stash" not in getattr(report, "keywords", ()):
+            if not isinstance(report, pytest.TestReport) or "real_stash" not in report.keywords:
                 continue
             if outcome == "skipped":
                 skipped.add(report.nodeid)
                 reasons.add(report.longrepr[2].removeprefix("Skipped: "))
-            else:
+            elif report.when == "call" or outcome == "error":
                 ran.add(report.nodeid)
     why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
     terminalreporter.write_line(f"real-Stash tests: {len(ran)} ran, {len(skipped)} skipped{why}")

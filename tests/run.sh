@@ -14,7 +14,16 @@ check() { # name, command...: runs a step, and remembers it when it fails
 }
 
 "$python" -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "Python 3.10 or later is needed, this is " + sys.version)' || exit 2
-check "the core, without any package" "$python" -I -S stash_port.py demo
+
+demo_alone() { # in a folder of its own, with no package that somebody installed
+    local program=$PWD/stash_port.py folder status
+    folder=$(mktemp -d)
+    (cd "$folder" && HOME=$folder "$python" -I -S "$program" demo)
+    status=$?
+    rm -rf "$folder"
+    return $status
+}
+check "the core, without any package" demo_alone
 
 if ! cmp -s tests/requirements.txt .venv/installed.txt; then
     printf '\n== packages for the tests, into .venv\n'
@@ -22,7 +31,7 @@ if ! cmp -s tests/requirements.txt .venv/installed.txt; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt || exit 2
     cp tests/requirements.txt .venv/installed.txt
 fi
-check "ruff" .venv/bin/ruff check
+check "ruff" .venv/bin/ruff check --output-format concise
 check "mypy" .venv/bin/mypy
 
 check_panel() {

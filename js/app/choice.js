@@ -1,7 +1,7 @@
 // What was chosen on the export page: defaults, what is kept for the next visit, the configuration sent to the back end, and the sentence that reads it back.
 // Pure: knows nothing of the page.
 
-import { capital, count, counted } from "./words.js";
+import { capital, count, counted, listed } from "./words.js";
 
 const KEY = "stash_port.choice";
 
@@ -116,7 +116,9 @@ export function sentence(choice, hello, counts) {
   const kinds = chosenKinds(choice, hello);
   const sum = total(choice, hello, counts);
   const format = formatOf(choice, hello);
-  const what = kinds.length === 1 ? (sum === 1 ? kinds[0].name.replace("_", " ") : kinds[0].label.toLowerCase()) : `records of ${counted(kinds.length, "kind")}`;
+  const unknown = sum === null || !counts || kinds.length === 1 ? [] : kinds.filter((kind) => !(kind.plural in counts)).map((kind) => kind.label.toLowerCase());
+  const others = unknown.length ? ` and the ${listed(unknown)}` : "";
+  const what = kinds.length === 1 ? (sum === 1 ? kinds[0].name.replace("_", " ") : kinds[0].label.toLowerCase()) : `records of ${counted(kinds.length - unknown.length, "kind")}${others}`;
   const much = sum === null ? what : `${count(sum)} ${what}`;
   const related = canRelate(choice, hello) && choice.related !== "none" ? ", with what they refer to," : "";
   const many = format.folder;

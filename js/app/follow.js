@@ -136,7 +136,7 @@ export function useRun({ run, job: id, record: known }) {
           if (here && !id && asked > 3) setProblem(problemOf(error));
         }
       }
-      if (here) timer = window.setTimeout(look, asked < 20 ? 1500 : 3000);
+      if (here) timer = window.setTimeout(look, asked < 30 ? 1000 : 2500);
     };
     timer = window.setTimeout(look, id ? 500 : 0);
     return () => {

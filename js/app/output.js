@@ -1,10 +1,20 @@
 // In what form and to where: the other sections of the export page.
 
-import { B, C, h, useEffect, useRef, useState } from "./host.js";
+import { B, C, client, gql, h, useEffect, useRef, useState } from "./host.js";
+import { PLUGIN } from "./ask.js";
+import { CommandBlock } from "./command.js";
 import { formatOf, optionsOf } from "./choice.js";
 import { Choices, Fold, Row, Section, SwitchRow } from "./parts.js";
 
 /** @typedef {import("./kinds.js").Props} Props */
+
+const OWN_SETTINGS = gql`
+  query StashPortSettings($ids: [ID!]) {
+    configuration {
+      plugins(include: $ids)
+    }
+  }
+`;
 
 /** @param {Props} props */
 export function ContentSection({ choice, set }) {
@@ -105,7 +115,7 @@ export function PlaceSection({ choice, set, hello }) {
         value: choice.place,
         onChange: (place) => set({ place: place === "server" ? "server" : "browser" }),
         options: [
-          { value: "browser", label: "Your browser", help: "Downloaded as soon as it is ready. A copy stays in the plugin's own folder on the server." },
+          { value: "browser", label: "Your browser", help: "Downloaded as soon as it is ready. A copy stays on the server." },
           { value: "server", label: "A place on the server", help: "Where Stash runs: a folder, or a file with its full path." },
         ],
       }),
@@ -126,7 +136,20 @@ function beginnings(folder) {
 
 /** Stash's own folder picker, with a name for screen readers. @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello}} props */
 function ServerPath({ choice, set, hello }) {
+  const [folder, setFolder] = useState(hello.folder);
   const box = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    let here = true;
+    client()
+      .query({ query: OWN_SETTINGS, variables: { ids: [PLUGIN] }, fetchPolicy: "no-cache" })
+      .then(
+        ({ data }) => here && setFolder((data.configuration.plugins[PLUGIN] || {}).outputFolder || hello.folder),
+        () => undefined
+      );
+    return () => {
+      here = false;
+    };
+  }, [hello]);
   useEffect(() => {
     const input = box.current && box.current.querySelector("input");
     if (input) {
@@ -142,13 +165,13 @@ function ServerPath({ choice, set, hello }) {
   return h(
     "div",
     { ref: box, className: "sp-server-path" },
-    h(C.FolderSelect, { currentDirectory: choice.to, onChangeDirectory: (/** @type {string} */ to) => set({ to }), defaultDirectories: beginnings(hello.folder), collapsible: true, hideError: true }),
-    h("div", { id: "sp-path-help", className: "sub-heading mt-1" }, choice.to.trim() ? "Ends in a folder: the file gets a name of its own." : ["Left empty: ", h("code", { key: "folder" }, hello.folder)])
+    h(C.FolderSelect, { currentDirectory: choice.to, onChangeDirectory: (/** @type {string} */ to) => set({ to }), defaultDirectories: beginnings(folder), collapsible: true, hideError: true }),
+    h("div", { id: "sp-path-help", className: "sub-heading mt-1" }, choice.to.trim() ? "Ends in a folder: the file gets a name of its own." : ["Left empty: ", h("code", { key: "folder" }, folder)])
   );
 }
 
 /** What hardly anybody needs. @param {Props} props */
-export function MoreSection({ choice, set }) {
+export function MoreSection({ choice, set, hello }) {
   const [open, setOpen] = useState(choice.reader !== "auto");
   return h(
     "section",
@@ -178,7 +201,8 @@ export function MoreSection({ choice, set }) {
                 { value: "graphql", label: "Through Stash's API", help: "Slower; works with every version of Stash." },
               ],
             })
-          )
+          ),
+          h(CommandBlock, { choice, hello })
         )
       )
     )

@@ -11,6 +11,9 @@ export function took(run) {
   return duration((new Date(run.finished).getTime() - new Date(run.started).getTime()) / 1000);
 }
 
+/** What the run says of itself. @param {RunSummary} run */
+export const sentenceOf = (run) => (run.error && run.error.message) || run.sentence || (run.notes && run.notes.sentence) || "";
+
 /** @param {RunSummary} run */
 export const totalSize = (run) => (run.outputs || []).reduce((sum, output) => sum + (output.size || 0), 0);
 
@@ -23,11 +26,12 @@ export function ResultCard({ record, fetch, details, children }) {
   const result = outcome(record);
   const outputs = record.outputs || [];
   const warnings = record.warnings || [];
-  const facts = record.sentence && !record.error ? "" : [took(record) && `after ${took(record)}`, outputs.length ? size(totalSize(record)) : ""].filter(Boolean).join(" · ");
+  const sentence = sentenceOf(record);
+  const facts = sentence && !record.error ? "" : [took(record) && `after ${took(record)}`, outputs.length ? size(totalSize(record)) : ""].filter(Boolean).join(" · ");
   return h(
     B.Card,
     { className: `sp-run sp-${result}` },
-    h("div", { role: result === "failed" ? "alert" : "status" }, h("p", { className: "sp-verdict" }, h(Sign, { result, large: true })), record.sentence && !record.error ? h("p", { className: "sp-sentence" }, record.sentence) : null),
+    h("div", { role: result === "failed" ? "alert" : "status" }, h("p", { className: "sp-verdict" }, h(Sign, { result, large: true })), sentence && !record.error ? h("p", { className: "sp-sentence" }, sentence) : null),
     facts ? h("p", { className: "text-muted" }, facts) : null,
     record.error ? h(ProblemBox, { problem: record.error, quiet: true }) : null,
     (details ? warnings : []).slice(0, 5).map((warning, index) => h(Warn, { key: index }, warning)),
@@ -77,7 +81,7 @@ export function RunLine({ run }) {
     "span",
     null,
     outcome(run) === "stopped" ? null : [h(Sign, { key: "sign", result: outcome(run) }), ". "],
-    (run.error && run.error.message) || run.sentence || "",
+    sentenceOf(run),
     " ",
     h(Link, { to: `${HOME}/runs/${run.run}` }, "Details", h(Icon, { icon: icons.faChevronRight, className: "ml-1 sp-small" }))
   );

@@ -3,7 +3,7 @@
 import { Fragment, HOME, Link, h, useEffect, useState } from "./host.js";
 import { ask, greetingAge, problemOf } from "./ask.js";
 import { ProblemBox, Sign, Title, When, isOver, outcome } from "./parts.js";
-import { totalSize } from "./result.js";
+import { sentenceOf, totalSize } from "./result.js";
 import { capital, count, percent, size } from "./words.js";
 
 const PAGE = 50;
@@ -62,7 +62,8 @@ function lead(runs) {
   const result = outcome(last);
   if (result === "running") return "One is running now.";
   if (result === "ok") return "The last run went well.";
-  return `The last run needs a look: ${(last.error && last.error.message) || last.sentence || result}`;
+  if (result === "stopped") return "The last run was stopped before its end.";
+  return `The last run needs a look: ${sentenceOf(last) || result}`;
 }
 
 /** @param {{run: RunSummary}} props */
@@ -78,7 +79,7 @@ function RunRow({ run }) {
       "td",
       null,
       h(Link, { to: `${HOME}/runs/${run.run}` }, capital(run.verb)),
-      h("div", { className: "sub-heading" }, (run.error && run.error.message) || run.sentence || ""),
+      h("div", { className: "sub-heading" }, sentenceOf(run)),
       run.warnings && run.warnings.length ? h("div", { className: "text-warning" }, `${count(run.warnings.length)} ${run.warnings.length === 1 ? "warning" : "warnings"}`) : null
     ),
     h("td", null, h(When, { iso: run.finished || run.started })),

@@ -52,7 +52,7 @@ def publish(temporary: Path, target: Path, *, overwrite: bool = False) -> None:
     """Give a finished file or folder its final name, durably.
 
     Errors: AlreadyThere when the target exists and `overwrite` is off.  A folder that is replaced is moved aside first and removed afterwards, so that
-    at every moment one whole folder can be found.
+    at every moment one whole folder can be found; a power cut between leaves it as `<name>.old-...`, which nothing sweeps away.
     """
     if temporary.is_dir():
         for root, _, files in os.walk(temporary):
@@ -64,13 +64,18 @@ def publish(temporary: Path, target: Path, *, overwrite: bool = False) -> None:
     if os.path.lexists(target) and not overwrite:
         raise AlreadyThere(place=target)
     aside = None
-    if target.is_dir():
-        aside = temporary_beside(target)
+    if os.path.lexists(target) and (temporary.is_dir() or target.is_dir()):
+        aside = target.with_name(f"{target.name}.old-{secrets.token_hex(4)}")
         target.rename(aside)
-    os.replace(temporary, target)
+    try:
+        _replace(temporary, target)
+    except OSError:
+        if aside is not None:
+            aside.rename(target)
+        raise
     sync_folder(target.parent)
     if aside is not None:
-        shutil.rmtree(aside, ignore_errors=True)
+        discard(aside)
 
 
 def write_text(target: Path, text: str, *, durable: bool = True) -> None:
@@ -82,11 +87,21 @@ def write_text(target: Path, text: str, *, durable: bool = True) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(temporary, target)
+        _replace(temporary, target)
         if durable:
             sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Windows refuses while somebody reads the target (the panel does): that passes within moments."""
+    for _ in range(20 if os.name == "nt" else 0):
+        with contextlib.suppress(PermissionError):
+            os.replace(temporary, target)
+            return
+        time.sleep(0.05)
+    os.replace(temporary, target)
 
 
 def discard(path: Path) -> None:

@@ -29,6 +29,10 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except Exception as error:  # noqa: BLE001 - the last place where it can be said in words; the run's folder holds the trace
+        unnamed = PortError(what=f"{type(error).__name__}: {error}")
+        print(f"{unnamed.message}\n{unnamed.hint}", file=sys.stderr)
+        return unnamed.exit_code
     return code
 
 
@@ -37,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--state", metavar="FOLDER", help="where runs and reports are kept (default: beside the config.yml of a Stash on this machine, else a folder of yours)")
+    shared.add_argument("--state", metavar="FOLDER", help="where runs and reports are kept (default: a folder of yours)")
     server = argparse.ArgumentParser(add_help=False)
     server.add_argument("--api-key-file", metavar="FILE", help="a file that holds the API key")
     server.add_argument("--ca", metavar="FILE", help="certificates to trust for https")
@@ -79,10 +83,13 @@ def _run_export(arguments: argparse.Namespace) -> int:
     from stashport.runs.progress import SilentSink, TerminalSink
 
     context = Context(_state(arguments), _place(arguments), (SilentSink() if arguments.quiet else TerminalSink(sys.stderr),))
-    run = export(_config(arguments), context)
+    config = _config(arguments)
+    if arguments.json and config.get("to") == "-":
+        raise BadRequest(what="--json and the export itself cannot both go to the standard output.")
+    run = export(config, context)
     if arguments.json:
         print(json.dumps(run.record, indent=1))
-    elif arguments.to != "-":
+    elif config.get("to") != "-":
         print(run.record["notes"]["sentence"])
         for output in run.record["outputs"]:
             print(output["path"])

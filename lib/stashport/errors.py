@@ -56,8 +56,7 @@ def _shown(value: object) -> str:
     text = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
     return text if len(text) <= 500 else text[:497] + "..."
 
-
-# --- what was asked for (10-19) ---------------------------------------------------------------------------------------------------------------------
+# --- what was asked for (10-19) ---
 
 
 class BadRequest(PortError):
@@ -122,8 +121,7 @@ class NotSupported(PortError):
 
     exit_code = 16
 
-
-# --- the server (20-29) -----------------------------------------------------------------------------------------------------------------------------
+# --- the server (20-29) ---
 
 
 class Unreachable(PortError):
@@ -179,8 +177,7 @@ class NotReady(PortError):
 
     exit_code = 25
 
-
-# --- reading (30-39) --------------------------------------------------------------------------------------------------------------------------------
+# --- reading (30-39) ---
 
 
 class NoSuchSource(PortError):
@@ -236,8 +233,7 @@ class NewerFile(PortError):
 
     exit_code = 35
 
-
-# --- writing files (40-49) --------------------------------------------------------------------------------------------------------------------------
+# --- writing files (40-49) ---
 
 
 class CannotWrite(PortError):
@@ -275,8 +271,7 @@ class NotProven(PortError):
 
     exit_code = 43
 
-
-# --- runs (50-59) -----------------------------------------------------------------------------------------------------------------------------------
+# --- runs (50-59) ---
 
 
 class Locked(PortError):

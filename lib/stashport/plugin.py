@@ -23,6 +23,8 @@ def main() -> int:
     os.dup2(2, 1)
     try:
         given = json.loads(sys.stdin.buffer.read() or b"{}")
+        if not isinstance(given, dict):
+            raise BadRequest(what="The plugin needs names with their values on its standard input.")
         answer = _answer(given)
     except PortError as error:
         answer = {"error": f"{error.message} {error.hint}"}
@@ -36,6 +38,8 @@ def main() -> int:
 def _answer(given: dict[str, Any]) -> dict[str, Any]:
     server = given.get("server_connection") or {}
     arguments = given.get("args") or {}
+    if not isinstance(server, dict) or not isinstance(arguments, dict):
+        raise BadRequest(what='The plugin needs names with their values in "server_connection" and "args".')
     folder = Path(str(server.get("Dir") or ".")).absolute()
     plugin = Path(str(server.get("PluginDir") or Path(__file__).parents[2])).absolute()
     from stashport.runs.state import State

@@ -42,7 +42,7 @@ def prefix_proxy(port: int, prefix: str = "/stash") -> Iterator[str]:
             finally:
                 behind.close()
 
-        do_POST = do_GET  # noqa: N815 (the name is http.server's)
+        do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

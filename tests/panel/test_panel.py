@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -53,16 +54,24 @@ def test_the_counts_are_those_of_the_library(installed: RealStash, open_page: Ca
 
 
 def test_the_export_arrives_as_the_command_line_writes_it(installed: RealStash, open_page: Callable[..., Any], tmp_path: Path) -> None:
-    """Panel and command line are two doors to the same job."""
+    """Panel and command line are two doors to the same job, and the panel says which command it is."""
     page = open_page(installed.url + HOME)
+    export_button(page)
+    page.click("button[aria-label^='Scenes:']")
+    page.click("label[for=sp-field-scenes-details]")
+    page.click("label[for=sp-kind-tags]")
+    page.click("label[for=sp-related-direct]")
+    page.click("button:has-text('More')")
+    page.click("button:has-text('The same on the command line')")
+    command = shlex.split(page.inner_text("#sp-command code"))
     with page.expect_download() as coming:
         export_button(page).click()
     got = tmp_path / "panel.json"
     coming.value.save_as(got)
     page.wait_for_selector(".sp-verdict:has-text('Done')")
     written = tmp_path / "line.json"
-    command = [sys.executable, REPOSITORY / "stash_port.py", "export", installed.url, "--to", written, "--format", "json"]
-    subprocess.run(command, check=True, capture_output=True)
+    assert command[:2] == ["python3", "stash_port.py"]
+    subprocess.run([sys.executable, REPOSITORY / command[1], *command[2:], "--to", written], check=True, capture_output=True)
     assert without_the_moment(got) == without_the_moment(written)
     page.click("text=Details")
     page.wait_for_selector("h2:has-text('Numbers')")
@@ -82,7 +91,7 @@ def without_the_moment(file: Path) -> Any:
 def test_under_a_path_prefix_and_without_websockets(installed: RealStash, open_page: Callable[..., Any]) -> None:
     """Addresses keep the prefix, and asking replaces the job stream."""
     with prefix_proxy(installed.port) as url:
-        page = open_page(url + HOME, allow="WebSocket|graphql")
+        page = open_page(url + HOME, allow="(?i)websocket")
         with page.expect_download() as coming:
             export_button(page).click()
         assert Path(coming.value.path()).stat().st_size > 1000

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lib" / "stashport"
 DOORS = {"plugin", "cli"}
-ROOMS = {"change", "bundle", "formats", "foreign", "stash", "runs"}
+ROOMS = {"change", "bundle", "formats", "foreign", "output", "stash", "runs"}
 # each layer may import itself and those to its right
 LAYERS = [DOORS, {"jobs"}, ROOMS, {"model"}, {"errors", "atomic"}]
 LONGEST = 300
@@ -54,7 +56,8 @@ def imported(path: Path) -> set[str]:
             base = ".".join(parents[: len(parents) - node.level + 1]) if node.level else ""
             whole = ".".join(filter(None, (base, node.module)))
             found |= {f"{whole}.{alias.name}" for alias in node.names}
-    return {name.split(".")[1] for name in found if name.startswith("stashport.")}
+    parts = {name.split(".")[1] for name in found if name.startswith("stashport.")}
+    return {part for part in parts if not part.startswith("__")}
 
 
 def part_of(path: Path) -> str:
@@ -105,7 +108,8 @@ def test_the_arrow_test_sees_every_kind_of_import(tmp_path: Path, monkeypatch: p
     """Plain, from, relative and late imports are all found."""
     (tmp_path / "stashport" / "model").mkdir(parents=True)
     path = tmp_path / "stashport" / "model" / "a.py"
-    lines = ("import stashport.jobs.x", "from stashport import cli", "from ..runs import y", "from . import z", "def f(): import stashport.stash.q")
+    lines = ("import stashport.jobs.x", "from stashport import cli", "from ..runs import y",
+             "from . import z", "if z: import stashport.stash.q")
     path.write_text("\n".join(lines))
     monkeypatch.setitem(globals(), "PACKAGE", tmp_path / "stashport")
     assert imported(path) == {"jobs", "cli", "runs", "model", "stash"}
@@ -157,3 +161,11 @@ def test_the_manifest_has_only_keys_that_stash_knows() -> None:
     for named in manifest.get("ui", {}).get("javascript", []) + manifest.get("ui", {}).get("css", []):
         assert (ROOT / named).is_file()
     assert all(prefix.startswith("/") for prefix in manifest.get("ui", {}).get("assets", {}))
+
+
+def test_without_a_stash_the_reason_is_said(tmp_path: Path) -> None:
+    """Where there is no Stash its tests are skipped, and the summary says how many, and why."""
+    elsewhere = os.environ | {"STASH_BIN": str(tmp_path / "none")}
+    asked = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/stash/test_support.py", "-k", "counts or hostile"]
+    said = subprocess.run(asked, cwd=ROOT, env=elsewhere, capture_output=True, text=True, check=True).stdout
+    assert f"real-Stash tests: 0 ran, 2 skipped (STASH_BIN is {tmp_path / 'none'}, which is not a program)" in said.splitlines()

@@ -1,0 +1,1 @@
+"""Our portable file, backups and where they are kept."""

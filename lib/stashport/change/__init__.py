@@ -1,0 +1,1 @@
+"""Match, merge, plan, apply, undo: everything that changes a library."""

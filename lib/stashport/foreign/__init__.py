@@ -1,0 +1,1 @@
+"""Other systems, one a file: each is read into our records."""

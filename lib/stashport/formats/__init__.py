@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from stashport.errors import UnknownFormat
+from stashport.errors import BadFile, UnknownFormat
 from stashport.model.records import Batch
 from stashport.model.table import Field, Kind
 
@@ -110,8 +110,9 @@ class Format(Protocol):
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of all formats."""
-    return tuple(sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")))
+    """The names of all formats, the usual one first."""
+    found = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return tuple(sorted(found, key=lambda name: (name != "json", name)))
 
 
 def get(name: str) -> Format:
@@ -124,9 +125,9 @@ def get(name: str) -> Format:
 
 
 def detect(members: ReadMembers) -> Format:
-    """The format of some files.  Errors: UnknownFormat."""
+    """The format of some files.  Errors: BadFile when they are of none."""
     for name in names():
         found = get(name)
         if found.recognises(members):
             return found
-    raise UnknownFormat(name=members.place, known=names())
+    raise BadFile(place=members.place, format="an export of Stash Port", reason=f"it is none of {', '.join(names())}")

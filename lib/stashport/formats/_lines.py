@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from stashport.errors import BadFile, NewerFile
@@ -13,12 +13,12 @@ from stashport.model.fields import FORMAT_VERSION
 CHUNK = 1 << 20
 LONGEST = 64 << 20
 BATCH = 500
-_decode = json.JSONDecoder().raw_decode
+_decode: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # raises StopIteration where there is no value at all
 
 
 def check_header(header: Any, place: str, format_name: str) -> dict[str, Any]:
     """A header that this version can read.  Errors: BadFile, NewerFile."""
-    if not isinstance(header, dict) or not isinstance(header.get("format_version"), int):
+    if not isinstance(header, dict) or type(header.get("format_version")) is not int or header["format_version"] < 1:
         raise BadFile(place=place, format=format_name, reason="it does not begin with a header of Stash Port")
     if header["format_version"] > FORMAT_VERSION:
         raise NewerFile(place=place, version=header["format_version"], known=FORMAT_VERSION)
@@ -41,7 +41,7 @@ class Scanner:
         if self._ended:
             return False
         if len(self._text) - self._at > LONGEST:
-            raise self.bad("one value in it is larger than 64 MB")
+            raise self.bad("one value in it is larger than 64 MB, or not JSON")
         try:
             # As much again as is already here: a long value is not scanned anew for each chunk.
             data = self._stream.read(max(CHUNK, len(self._text) - self._at))
@@ -80,13 +80,15 @@ class Scanner:
                 found, end = _decode(self._text, self._at)
             except RecursionError as error:
                 raise self.bad("values nested too deeply") from error
-            except ValueError as error:
+            except (ValueError, StopIteration) as error:
                 if not self._more():
                     raise self.bad(f"not JSON, or cut off ({error})") from error
                 continue
-            if end < len(self._text) or not self._more():
+            # A number may go on in the next chunk, as 1 does in "1e+" that is followed by "5".
+            if self._ended or end + 2 < len(self._text):
                 self._at = end
                 return found
+            self._more()
 
     def items(self) -> Iterator[list[Any]]:
         """The items of an array, in batches."""
@@ -96,6 +98,16 @@ class Scanner:
             self._at += 1
             return
         while True:
+            # The quick way through a stretch that is written as we write it: a value, a comma, a new line.
+            try:
+                while len(batch) < BATCH - 1:
+                    found, end = _decode(self._text, self._at)
+                    if not self._text.startswith(",\n", end):
+                        break
+                    batch.append(found)
+                    self._at = end + 2
+            except (ValueError, RecursionError, StopIteration):
+                pass  # cut off by the end of what was read so far, or wrong: value() finds out
             batch.append(self.value())
             if len(batch) == BATCH:
                 yield batch

@@ -1,6 +1,6 @@
-"""CSV: one table a kind, and one for each list of objects that records hold (scenes.scene_markers.csv); RFC 4180, UTF-8.
+r"""CSV: one table a kind, and one for each list of objects that records hold (scenes.scene_markers.csv); RFC 4180, UTF-8.
 
-Cells: null and empty lists are empty; a list's items are joined by "|", with "|" in an item written as "\\|", "\\" as "\\\\" and an empty item as "\\e".
+Cells: null and empty lists are empty; a list's items are joined by "|", with "|" in an item written as "\|", "\" as "\\" and an empty item as "\e".
 With `safe`, a text that a spreadsheet would run as a formula, and one that begins with an apostrophe, gets an apostrophe in front; reading takes it off.
 Columns named "... (names)" are there for people and are not read back.
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sqlite3
+import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from stashport.errors import BadFile
 from stashport.formats import Header, Option, ReadMembers, WriteMembers
-from stashport.formats._lines import BATCH, check_header
+from stashport.formats._lines import BATCH, LONGEST, check_header
 from stashport.model.fields import BY_PLURAL
 from stashport.model.records import Batch, Record, dumps, to_bytes
 from stashport.model.table import Field, Kind
@@ -28,6 +29,9 @@ OPTIONS = (
     Option("safe", "Safe for spreadsheets", True, "an apostrophe before texts that a spreadsheet would run as a formula"),
     Option("bom", "Byte order mark", False, "helps Excel to see that the file is UTF-8"),
 )
+_NAMES = " (names)"
+# Python 3.10's reader refuses NUL, which titles can hold; this half of a surrogate pair is in no file that was decoded.
+_HIDDEN = "\ud800" if sys.version_info < (3, 11) else ""
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
 _MAP = (Field("field", "text"), Field("value", "json"))
 
@@ -36,6 +40,8 @@ class _Names:
     """Names by id, on disk: they are wanted by every kind that follows."""
 
     def __init__(self) -> None:
+        import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
+
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("CREATE TABLE names (id TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID")
 
@@ -61,7 +67,7 @@ class _Table:
         self._refs = [f for f in fields if f.type in ("ref", "refs")] if names else []
         self._columns = [(f.name, _cell(f, safe=bool(options.get("safe")))) for f in fields]
         self._first = first
-        self._csv.writerow([first, *(f.name for f in fields), *(f"{f.name} (names)" for f in self._refs)])
+        self._csv.writerow([first, *(f.name for f in fields), *(f.name + _NAMES for f in self._refs)])
 
     def row(self, identity: str, values: Record) -> None:
         cells = [identity, *(function(values.get(name)) for name, function in self._columns)]
@@ -122,14 +128,15 @@ class _Reading:
     def __init__(self, members: ReadMembers) -> None:
         self._members = members
         self.header = check_header(self._json("header.json"), members.place, LABEL)
-        self._safe = bool((self.header.get("csv") or {}).get("safe"))
+        written_with = self.header.get("csv")
+        self._safe = isinstance(written_with, dict) and bool(written_with.get("safe"))
         self.counts: dict[str, int] | None = None
 
     def _json(self, name: str) -> Any:
         try:
             with self._members.open(name) as file:
                 return json.loads(file.read(8 << 20))
-        except (KeyError, OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError, RecursionError) as error:
             raise self._bad(f"{name} is missing or damaged ({error})") from error
 
     def _bad(self, reason: str) -> BadFile:
@@ -162,24 +169,50 @@ class _Reading:
                 lists[field.name] = {row["field"]: row["value"] for row in rows} if field.type == "map" else rows
             found = {**main, **lists}
             yield {"id": identity, **{f.name: found[f.name] for f in kind.fields if f.name in found}}
-        for (field, _), head in zip(walks, heads):
+        for (field, _), head in zip(walks, heads, strict=True):
             if head is not None:
                 raise self._bad(f"{kind.plural}.{field.name}.csv has rows for {head[0][:40]!r}, which is not where it should be")
 
     def _rows(self, name: str, fields: dict[str, Field]) -> Iterator[tuple[str, Record]]:
         with self._members.open(name) as file, io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
             try:
-                reader = csv.reader(text, strict=True)
+                lines = _Lines(text)
+                reader = csv.reader(iter(lines), strict=True)
                 titles = next(reader)
+                self._check_titles(name, titles, fields)
                 columns = [(i, title, _parse(fields[title], safe=self._safe)) for i, title in enumerate(titles) if title in fields and i]
                 order = {f: n for n, f in enumerate(fields)}
                 columns.sort(key=lambda column: order[column[1]])
                 for row in reader:
                     if len(row) != len(titles):
                         raise self._bad(f"{name}, line {reader.line_num}: {len(row)} cells where {len(titles)} should be")
+                    if lines.hid:
+                        row = [cell.replace(_HIDDEN, "\0") for cell in row]
                     yield row[0], {title: parse(row[i]) for i, title, parse in columns}
-            except (csv.Error, ValueError, KeyError, StopIteration, OSError, EOFError) as error:
-                raise self._bad(f"{name}: {error}") from error
+            except (csv.Error, ValueError, KeyError, StopIteration, OSError, RecursionError) as error:
+                raise self._bad(f"{name}: {error or 'it has no titles'}") from error
+
+    def _check_titles(self, name: str, titles: list[str], fields: dict[str, Field]) -> None:
+        if not titles or len(set(titles)) != len(titles):
+            raise self._bad(f"{name}: it has no titles, or one of them twice")
+        for title in titles[1:]:
+            if title not in fields and title.removesuffix(_NAMES) not in fields:
+                raise self._bad(f"{name}: its column {title[:60]!r} is not known here")
+
+
+class _Lines:
+    """The lines of a table, none so long that it fills the memory; `hid` says that a NUL in them was hidden."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text, self.hid = text, False
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(LONGEST):
+            if len(line) == LONGEST:
+                raise csv.Error("a line is longer than 64 MB")
+            if _HIDDEN and "\0" in line:
+                line, self.hid = line.replace("\0", _HIDDEN), True
+            yield line
 
 
 def _side_fields(field: Field) -> tuple[Field, ...]:
@@ -224,6 +257,13 @@ def _cell(field: Field, *, safe: bool) -> Callable[[Any], str]:
     return lambda value: "" if value is None else guard(value)
 
 
+def _finite(cell: str) -> float:
+    value = float(cell)
+    if not math.isfinite(value):
+        raise ValueError(f"{cell} is no number")
+    return value
+
+
 def _parse(field: Field, *, safe: bool) -> Callable[[str], Any]:
     def plain(cell: str) -> str:
         return cell[1:] if safe and cell[:1] == "'" else cell
@@ -233,7 +273,7 @@ def _parse(field: Field, *, safe: bool) -> Callable[[str], Any]:
     if field.type == "int":
         return lambda cell: int(cell) if cell else None
     if field.type == "float":
-        return lambda cell: float(cell) if cell else None
+        return lambda cell: _finite(cell) if cell else None
     if field.type == "bool":
         return lambda cell: {"": None, "true": True, "false": False}[cell.lower()]
     if field.type == "json":

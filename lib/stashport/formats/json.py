@@ -29,6 +29,8 @@ class _Writer:
         self._open, self._separator = True, b"\n"
 
     def write(self, batch: Batch) -> None:
+        if not len(batch):
+            return
         self._file.write(self._separator + b",\n".join(batch.lines))
         self._separator = b",\n"
 
@@ -61,6 +63,8 @@ class _Reading:
                 scan.expect(",")
                 name = scan.value()
                 scan.expect(":")
+                if self.counts is not None or not isinstance(name, str):
+                    raise scan.bad("something follows its end" if self.counts is not None else "a part without a name")
                 if name in BY_PLURAL:
                     for items in scan.items():
                         yield BY_PLURAL[name], Batch(records=items)

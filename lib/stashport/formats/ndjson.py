@@ -28,7 +28,8 @@ class _Writer:
         """A record's id tells its kind."""
 
     def write(self, batch: Batch) -> None:
-        self._file.write(b"\n".join(batch.lines) + b"\n")
+        if len(batch):
+            self._file.write(b"\n".join(batch.lines) + b"\n")
 
     def finish(self, counts: dict[str, int]) -> None:
         self._file.write(to_bytes(dumps({"counts": counts})) + b"\n")
@@ -100,4 +101,4 @@ def recognises(members: ReadMembers) -> bool:
     if len(listed) != 1:
         return False
     with members.open(listed[0]) as file:
-        return b"".join(file.read(64).split()).startswith(b'{"ndjson":')
+        return b"".join(file.read(64).removeprefix(b"\xef\xbb\xbf").split()).startswith(b'{"ndjson":')

@@ -16,6 +16,7 @@ from stashport.stash.connection import Connection
 from stashport.stash.source import Opened, open_source
 
 Finding = dict[str, Any]
+_COUNTED = ("scene", "image", "performer", "tag")
 
 
 def check(context: Context, connect: Callable[[], Connection] | None = None) -> list[Finding]:
@@ -43,14 +44,15 @@ def _sqlite() -> Finding:
     try:
         sqlite3.connect(":memory:").execute("SELECT json_group_array(1), json_object('a', 1)")
     except sqlite3.Error as error:
-        return _finding("SQLite", f"{sqlite3.sqlite_version}, without JSON ({error}).", ok=False, fix="Use a Python with SQLite 3.38 or newer, or --reader graphql.")
+        return _finding("SQLite", f"{sqlite3.sqlite_version}, without JSON ({error}).", ok=False, fix="Use a newer Python, or --reader graphql.")
     return _finding("SQLite", f"{sqlite3.sqlite_version}")
 
 
 def _packages() -> list[Finding]:
     return [
-        _finding(f.use, f"{f.package} is there" if present(name) else f"{f.package} is missing.", ok=present(name), fix=f"Run: stash_port.py check --install {name}")
+        _finding(f.use, f"{f.package} is {'there' if there else 'missing.'}", ok=there, fix=f"Run: stash_port.py check --install {name}")
         for name, f in FEATURES.items()
+        for there in [present(name)]
     ]
 
 
@@ -73,7 +75,8 @@ def _source(context: Context, connect: Callable[[], Connection] | None) -> list[
 def _library(opened: Opened) -> Finding:
     facts = opened.facts
     version = f"Stash {facts['stash_version']}, " if "stash_version" in facts else ""
-    counts = ", ".join(f"{opened.reader.count(kind):,} {kind.label.lower()}" for kind in opened.reader.kinds() if kind.name in ("scene", "image", "performer", "tag"))
+    kinds = [kind for kind in opened.reader.kinds() if kind.name in _COUNTED]
+    counts = ", ".join(f"{opened.reader.count(kind):,} {kind.label.lower()}" for kind in kinds)
     return _finding("Library", f"{version}schema {facts['schema']}: {counts}")
 
 

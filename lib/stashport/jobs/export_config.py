@@ -47,6 +47,8 @@ class ExportConfig:
         values = {key: value for key, value in given.items() if value is not None}
         for key in ("includeFiles", "images", "download", "overwrite"):
             values[key] = _flag(key, values.get(key, cls.__dataclass_fields__[key].default))
+        if not isinstance(values.get("to", ""), str) or "\0" in values.get("to", ""):
+            raise BadRequest(what=f'"to" needs the name of a file or a folder, not {values["to"]!r}.')
         values["kinds"] = tuple(kind_of(name).plural for name in _names(values.get("kinds", ())))
         values["fields"] = {kind_of(k).plural: _fields(kind_of(k), names) for k, names in _mapping("fields", values.get("fields")).items()}
         found = formats.get(str(values.get("format", "json")))

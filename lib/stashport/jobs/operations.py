@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stashport import __version__
-from stashport.errors import PortError
+from stashport.errors import BadRequest, PortError
 from stashport.runs.state import State
 
 Answer = dict[str, Any]
@@ -24,6 +24,8 @@ def answer(mode: str, arguments: dict[str, Any], state: State, plugin: Path) -> 
         return {"ok": False, "error": error.record()}
     except OSError as error:
         return {"ok": False, "error": PortError(what=str(error)).record()}
+    except (TypeError, ValueError) as error:
+        return {"ok": False, "error": BadRequest(what=f'The operation "{mode}" was given something else than it needs: {error}').record()}
 
 
 def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
@@ -68,7 +70,9 @@ def _list(state: State, limit: int) -> list[Answer]:
 
 
 def _summary(record: Answer) -> Answer:
-    return {key: record.get(key) for key in _SUMMARY} | {"sentence": (record.get("notes") or {}).get("sentence")}
+    from stashport.runs.wording import sentence
+
+    return {key: record.get(key) for key in _SUMMARY} | {"sentence": sentence(record)}
 
 
 def _runs(arguments: dict[str, Any], state: State, _: Path) -> Answer:
@@ -78,7 +82,8 @@ def _runs(arguments: dict[str, Any], state: State, _: Path) -> Answer:
 def _run(arguments: dict[str, Any], state: State, _: Path) -> Answer:
     from stashport.runs.history import load
 
-    return {"run": load(state, str(arguments.get("run")))}
+    record = load(state, str(arguments.get("run")))
+    return {"run": record | _summary(record)}
 
 
 def _stop(arguments: dict[str, Any], state: State, _: Path) -> Answer:

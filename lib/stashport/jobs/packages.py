@@ -57,7 +57,7 @@ def install(name: str, state: State) -> str:
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--target", str(state.packages), feature.package]
     with Lock(state.locks, "packages", f"installing {feature.package}"):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)  # noqa: S603 - our own words only
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
             reason = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["pip failed"])[-1]
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = str(error)

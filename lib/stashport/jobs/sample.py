@@ -23,11 +23,11 @@ _SAMPLE: dict[str, list[dict[str, Any]]] = {
     ],
     "studio": [
         {"name": "Lantern Pictures", "urls": ["https://lantern.example", "https://lantern.example/en"], "rating100": 80, "tags": ["tag:1"], "favorite": True},
-        {"name": "Small Lantern", "parent_studio": "studio:1", "aliases": ["Petite lanterne"], "details": "A label of \"Lantern\"."},
+        {"name": "Small Lantern", "parent_studio": "studio:1", "aliases": ["Petite lanterne"], "details": 'A label of "Lantern".'},
     ],
     "performer": [
         {"name": "Jane Doe", "disambiguation": "the first", "gender": "FEMALE", "birthdate": "1990-05-17", "country": "FR", "height_cm": 170,
-         "custom_fields": {"score": 7, "shelf": "row 3", "share": 0.25}, "tags": ["tag:2"], "stash_ids": _STASH_ID, "favorite": True},
+         "custom_fields": {"score": 7, "share": 0.25, "shelf": "row 3"}, "tags": ["tag:2"], "stash_ids": _STASH_ID, "favorite": True},
         {"name": "Jane Doe", "disambiguation": "the second", "birthdate": "1988", "alias_list": ["J. D.", "Дж. Доу"], "penis_length": None},
         {"name": "山田 太郎", "gender": "MALE", "birthdate": "1979-11", "death_date": "2020-02-29", "rating100": 100, "urls": ["https://people.example/山田"]},
     ],
@@ -55,7 +55,7 @@ _SAMPLE: dict[str, list[dict[str, Any]]] = {
         {"title": "Chosen by hand", "photographer": "P. Hoto", "performers": ["performer:1"], "rating100": 60, "organized": True},
     ],
     "scene": [
-        {"title": "First walk", "code": "LP-001", "details": "She said: \"tab\there, comma, and\nnew line\".", "director": "A. Director", "date": "2022-04-01",
+        {"title": "First walk", "code": "LP-001", "details": 'She said: "tab\there, comma, and\nnew line".', "director": "A. Director", "date": "2022-04-01",
          "urls": ["https://lantern.example/1"], "studio": "studio:1", "performers": ["performer:1", "performer:2"], "tags": ["tag:1", "tag:2"],
          "groups": [{"group": "group:2", "scene_index": 1}], "galleries": ["gallery:1"], "files": ["file:1", "file:2"], "rating100": 93, "organized": True,
          "scene_markers": [{"title": "start", "seconds": 12.5, "end_seconds": 20.75, "primary_tag": "tag:1", "tags": ["tag:2"], **_TIMES},
@@ -105,5 +105,6 @@ def _record(kind: Kind, fields: tuple[Field, ...], number: int, given: dict[str,
     record: Record = {"id": f"{kind.name}:{number}"}
     for f in fields:
         empty = _EMPTY[f.type]() if f.type in _EMPTY else _DEFAULT.get(f.type) if kind.name != "file" else None
-        record[f.name] = {**times, **given}.get(f.name, empty)
+        value: Any = {**times, **given}.get(f.name, empty)
+        record[f.name] = [{inner.name: row[inner.name] for inner in f.fields} for row in value] if f.type == "rows" else value
     return record

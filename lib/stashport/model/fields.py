@@ -7,6 +7,8 @@ leaves out stand in EXCLUDED with the reason; a test introspects a live Stash an
 
 from __future__ import annotations
 
+from typing import Any
+
 from stashport.model.table import Field, Join, Kind, date, flag, image, number, real, ref, refs, rows, text, texts, time, times
 
 FORMAT_VERSION = 1
@@ -14,9 +16,10 @@ KNOWN_SCHEMAS = frozenset({75})
 
 _CREATED, _UPDATED = time("created_at"), time("updated_at")
 _RATING = number("rating100", "rating", privacy="personal")
-_PERSONAL, _PATH, _IDENTIFYING = {"privacy": "personal"}, {"privacy": "path"}, {"privacy": "identifying"}
-_SCAN = {"write": "never", "merge": "keep"}
-_V31 = {"since": "0.31"}
+_PERSONAL: dict[str, Any] = {"privacy": "personal"}
+_PATH: dict[str, Any] = {"privacy": "path"}
+_SCAN: dict[str, Any] = {"write": "never", "merge": "keep"}
+_V31: dict[str, Any] = {"since": "0.31"}
 
 
 def _custom(gql_only: bool = True) -> Field:

@@ -26,7 +26,7 @@ codecs.register_error("json-escape", _escape_surrogates)
 
 
 def to_bytes(text: str) -> bytes:
-    """JSON text in UTF-8.  Bytes that were no UTF-8 (file names can hold any) came as lone surrogates and leave as \\udcXX escapes."""
+    r"""JSON text in UTF-8.  Bytes that were no UTF-8 (file names can hold any) came as lone surrogates and leave as \udcXX escapes."""
     return text.encode("utf-8", "json-escape")
 
 
@@ -73,7 +73,7 @@ def canonical(value: Any) -> Any:
 
 
 def number_of(identity: str) -> int:
-    """ "scene:17" -> 17."""
+    """The 17 of scene:17."""
     return int(identity[identity.index(":") + 1 :])
 
 
@@ -85,7 +85,7 @@ def sort_key(identity: str) -> tuple[str, int, str]:
 
 def reference_fields(fields: tuple[Field, ...]) -> list[Field]:
     """The fields that refer to other records, directly or in their rows."""
-    return [f for f in fields if f.to or any(inner.to for inner in f.fields)]
+    return [f for f in fields if f.refers]
 
 
 def references(record: Record, fields: list[Field]) -> Iterator[tuple[str, str]]:

@@ -64,8 +64,8 @@ _URL_LOGIN = re.compile(r"://[^/@\s]+:[^/@\s]+@")
 
 
 def key_of(selection: str) -> str:
-    """ "stashes{path}" -> "stashes"."""
-    return selection.split("{")[0]
+    """The name that a selection begins with."""
+    return selection.split("{", maxsplit=1)[0]
 
 
 def without_secrets(value: object, removed: list[str], path: str = "") -> object:

@@ -72,7 +72,13 @@ class Field:
     @property
     def label(self) -> str:
         """The name for people: "play_history" -> "Play history"."""
-        return self.name.replace("_", " ").capitalize()
+        words = self.name.replace("rating100", "rating").split("_")
+        return " ".join([words[0].capitalize(), *words[1:]]).replace("Urls", "URLs").replace(" ids", " IDs")
+
+    @cached_property
+    def refers(self) -> bool:
+        """Whether it refers to other records, itself or in its rows."""
+        return bool(self.to) or any(inner.refers for inner in self.fields)
 
     @property
     def merge_rule(self) -> str:

@@ -40,6 +40,7 @@ class Target:
         self._zip: zipfile.ZipFile | None = None
         self._later: list[tuple[str, Path]] = []
         self._busy: BinaryIO | None = None
+        self._opened: list[BinaryIO] = []
         self._folder = folder and compress != "zip"
         try:
             if compress == "zip":
@@ -54,16 +55,35 @@ class Target:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
-            self._close_zip()
-            return
-        if self._zip:
-            self._zip.fp = None  # nothing more is written to what is thrown away
+            try:
+                self._close_zip()
+                return
+            except OSError as late:
+                error = late
+        self._let_go()
         self.discard()
         if isinstance(error, OSError):
             raise file_error(error, self.final.parent) from error
 
+    def _let_go(self) -> None:
+        """Close what is still open: Windows removes no open file.  That the last bytes fit nowhere does not matter any more."""
+        for file in reversed(self._opened):
+            with contextlib.suppress(OSError, ValueError):
+                file.close()
+        if self._zip and self._zip.fp:
+            raw = self._zip.fp
+            self._zip.fp = None  # type: ignore[assignment]  # or it would still write its list of members
+            with contextlib.suppress(OSError):
+                raw.close()
+
     def open(self, name: str) -> BinaryIO:
         """A new member."""
+        file = self._open(name)
+        self._opened = [other for other in self._opened if not other.closed]
+        self._opened.append(file)
+        return file
+
+    def _open(self, name: str) -> BinaryIO:
         if self._zip:
             if self._busy is None or self._busy.closed:
                 info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -164,7 +184,7 @@ class Source:
     def _open_zip(self) -> list[str]:
         try:
             self._zip = zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # zipfile stumbles over damage in many ways
             raise BadFile(place=self.path, format="a ZIP", reason=error) from error
         names = self._zip.namelist()
         for name in names:
@@ -185,16 +205,45 @@ class Source:
         """A member, for reading, unpacked."""
         real = self._real[name]
         if self._zip:
-            return cast("BinaryIO", io.BufferedReader(cast("Any", self._zip.open(real)), _BUFFER))
+            try:
+                return _unpacked(self._zip.open(real))
+            except Exception as error:  # as above
+                raise BadFile(place=self.path, format="a ZIP", reason=f"{name}: {error}") from error
         path = self.path / real if self.path.is_dir() else self.path
         if _begins(path, b"\x1f\x8b"):
-            return cast("BinaryIO", io.BufferedReader(cast("Any", gzip.open(path, "rb")), _BUFFER))
+            return _unpacked(gzip.open(path, "rb"))
         return path.open("rb", _BUFFER)
 
     def close(self) -> None:
         """Let go of the file."""
         if self._zip:
             self._zip.close()
+
+
+class _Unpacked(io.RawIOBase):
+    """A packed stream whose damage is told as OSError, like that of any other file."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._stream.read(len(buffer))
+        except Exception as error:  # EOFError, zlib.error, BadZipFile and what else comes out of unpacking
+            raise OSError(f"it cannot be unpacked: {error}") from error
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _unpacked(stream: Any) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(cast("Any", _Unpacked(stream)), _BUFFER))
 
 
 def _begins(path: Path, magic: bytes) -> bool:

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from stashport.model.fields import KINDS
+from stashport.model.reader import Reader
 from stashport.model.records import Batch, IdSet, Record, keep_references, reference_fields, references
 from stashport.model.table import Field, Kind
 
 RELATED = ("none", "direct", "all")
 Fields = dict[str, tuple[Field, ...]]
-
-
-class Reader(Protocol):
-    """What every source of records can do; see DatabaseReader and GraphQLReader."""
-
-    name: str
-
-    def kinds(self) -> list[Kind]:
-        """The kinds that it can tell."""
-        ...
-
-    def fields(self, kind: Kind) -> tuple[Field, ...]:
-        """The fields of a kind that it can tell."""
-        ...
-
-    def count(self, kind: Kind) -> int:
-        """How many records of a kind there are."""
-        ...
-
-    def batches(self, kind: Kind, fields: tuple[Field, ...], only: IdSet | None = None) -> Iterator[Batch]:
-        """Records in batches, ordered by id."""
-        ...
-
-    def image(self, checksum: str) -> bytes | None:
-        """The bytes of an image."""
-        ...
 
 
 @dataclass

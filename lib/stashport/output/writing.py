@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from stashport import __version__
 from stashport.formats import Format, Header, WriteMembers
 from stashport.model.fields import FORMAT_VERSION
+from stashport.model.reader import Reader
 from stashport.model.records import Batch
 from stashport.model.table import Field
 from stashport.output.members import Target
-from stashport.output.selection import Reader, Selection
+from stashport.output.selection import Selection
 
 if TYPE_CHECKING:
     from stashport.runs.record import Run

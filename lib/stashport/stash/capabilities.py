@@ -11,6 +11,7 @@ from stashport.model.table import Field, Kind
 from stashport.stash.connection import Connection
 
 _NAMED = "type{name ofType{name ofType{name ofType{name}}}}"
+_ARGUMENTS = dict.fromkeys(("Query", "Mutation"), " args{name}")
 _ASKED = (*EXCLUDED, "VideoFile", "ImageFile", *TYPES.values(), "Query", "Mutation")
 
 
@@ -24,7 +25,7 @@ class Capabilities:
     @classmethod
     def of(cls, connection: Connection) -> Capabilities:
         """Ask a server, in one query."""
-        parts = [f'{name}:__type(name:"{name}"){{fields(includeDeprecated:true){{name {_NAMED}{" args{name}" if name in ("Query", "Mutation") else ""}}}}}' for name in _ASKED]
+        parts = [f'{name}:__type(name:"{name}"){{fields(includeDeprecated:true){{name {_NAMED}{_ARGUMENTS.get(name, "")}}}}}' for name in _ASKED]
         data = connection.query(f"query StashPortTypes{{{' '.join(parts)}}}")
         types, arguments = {}, {}
         for name, told in data.items():

@@ -14,6 +14,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -42,7 +43,7 @@ class Connection:
         self._cookie, self._key, self._tracer = cookie, api_key, tracer
         local = _refuse_public(self.url, parts.hostname, bool(api_key))
         try:
-            import requests  # noqa: PLC0415 - what needs no server must not pay for it
+            import requests  # what needs no server must not pay for it
         except ImportError as error:
             raise MissingLibrary(feature="Talking to a running Stash", package="requests", feature_name="http") from error
         self._requests = requests
@@ -166,8 +167,7 @@ def key_from_environment(file: str | None) -> str | None:
     """The API key from a file, or else from STASH_API_KEY; never from a command line, which others can read."""
     if file:
         try:
-            with open(file, encoding="utf-8") as stream:
-                return stream.read(10_000).strip() or None
+            return Path(file).read_text("utf-8").strip() or None
         except (OSError, UnicodeDecodeError) as error:
             raise BadRequest(what=f"The API key file {file} cannot be read: {error}.") from error
     return os.environ.get("STASH_API_KEY") or None

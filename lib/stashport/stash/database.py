@@ -1,19 +1,17 @@
 """Reads a Stash database file, all of it as of one moment: one read transaction, no copy, never a write.
 
-The SQL is made from the table of fields.  A kind is one query for its columns and one for each list, all ordered by the record's id and walked side by
-side, so that memory does not depend on the size of the library.
+The SQL is made from the table of fields.  SQLite itself writes each record as canonical JSON, lists included: that is several times faster than putting
+rows together here, and memory does not depend on the size of the library.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import json
 import math
-import operator
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,7 @@ from stashport.model.records import Batch, IdSet, canonical, dumps, to_bytes
 from stashport.model.table import Field, Join, Kind
 
 BATCH = 500
-_END = (1 << 63, "")
-_last = operator.itemgetter(-1)
+CHUNK = 20_000
 _DAMAGED = (sqlite3.DatabaseError,)
 _TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
 
@@ -42,6 +39,9 @@ class DatabaseReader:
         self._db = _open(path)
         try:
             self.schema = self._begin()
+            # SQLite knows JSON from text by a mark that does not survive everything in every version: asked once, by trying.
+            kept = self._rows("SELECT json_object('a',(SELECT json_group_array(x) FROM (SELECT 1 x)),'b',CASE 1 WHEN 1 THEN json('true') END)")
+            self._as_json = "" if kept == [('{"a":[1],"b":true}',)] else "json"
         except BaseException:
             self._db.close()
             raise
@@ -89,52 +89,47 @@ class DatabaseReader:
 
     def batches(self, kind: Kind, fields: Sequence[Field], only: IdSet | None = None) -> Iterator[Batch]:
         """Records in batches, ordered by id; `only` leaves the others out without reading them."""
+        sql = self._sql(kind, fields)
         if only is None:
-            yield from self._batches(kind, fields, "", ())
+            yield from self._batches(f"{sql} ORDER BY t.id", ())
             return
-        for chunk in _chunks(only, 4 * BATCH):
-            yield from self._batches(kind, fields, "WHERE {} IN (SELECT value FROM json_each(?))", (json.dumps(chunk),))
+        for chunk in _chunks(only, CHUNK):
+            yield from self._batches(f"{sql} WHERE t.id IN (SELECT value FROM json_each(?)) ORDER BY t.id", (json.dumps(chunk),))
 
-    def _batches(self, kind: Kind, fields: Sequence[Field], where: str, arguments: tuple[object, ...]) -> Iterator[Batch]:
-        shape = _Shape([f for f in fields if f.column is not None], f"'id','{kind.name}:'||t.id")
-        walks = [_Walk(f, self._list(f, where, arguments)) for f in fields if f.column is None]
-        template = shape.template + "".join(f',"{walk.name}":%s' for walk in walks) + "}"
-        sql = f"SELECT {shape.sql},t.id FROM {kind.table} {where.format('t.id')} ORDER BY t.id"
-        lines: list[bytes] = []
+    def _batches(self, sql: str, arguments: tuple[object, ...]) -> Iterator[Batch]:
         try:
-            for *values, number in self._db.execute(sql, arguments):
-                shape.spell(values)
-                for walk in walks:
-                    values.append(walk.take(number) if walk.owner <= number else walk.empty)
-                lines.append(to_bytes(template % tuple(values)))
-                if len(lines) == BATCH:
-                    yield Batch(lines=lines)
-                    lines = []
+            cursor = self._db.execute(sql, arguments)
+            while rows := cursor.fetchmany(BATCH):
+                yield Batch(lines=[to_bytes(line) for (line,) in rows])
         except _DAMAGED as error:
             raise DatabaseDamaged(place=self.path, reason=error) from error
-        if lines:
-            yield Batch(lines=lines)
 
-    def _list(self, field: Field, where: str, arguments: tuple[object, ...]) -> Iterator[tuple[int, str]]:
-        """(owner, JSON) of a list field, ordered by owner."""
-        join = field.join
-        assert join is not None
-        condition = where.format(join.owner)
-        if field.type == "map":
-            sql = f"SELECT t.field,t.value,{join.owner} FROM {join.table} {condition} ORDER BY {join.owner},{join.order}"
-            for owner, rows in itertools.groupby(self._db.execute(sql, arguments), key=_last):
-                yield owner, dumps({name: canonical(_as_text(value)) for name, value, _ in rows})
-            return
-        shape = _Shape(field.fields)
-        if shape.spelled:
-            sql = f"SELECT {shape.sql},{join.owner} FROM {join.table} {condition} ORDER BY {join.owner},{join.order}"
-            for owner, rows in itertools.groupby(self._db.execute(sql, arguments), key=_last):
-                yield owner, "[" + ",".join((shape.template + "}") % tuple(shape.spell(list(row[:-1]))) for row in rows) + "]"
-            return
-        value = shape.sql if field.fields else join.value
-        inner = f"SELECT {join.owner} o,{value} v FROM {join.table} {condition} ORDER BY {join.owner},{join.order}"
-        member = "json(v)" if field.fields else "v"
-        yield from self._db.execute(f"SELECT o,json_group_array({member}) FROM ({inner}) WHERE v IS NOT NULL GROUP BY o", arguments)
+    def _sql(self, kind: Kind, fields: Sequence[Field]) -> str:
+        """One statement that gives a whole record as JSON a row: nothing is put together outside SQLite."""
+        main, _, joins = kind.table.partition(" t")
+        # `rid` is the record's id under a name that no inner table has.
+        source = [f"(SELECT id rid,* FROM {main}) t{joins}"]
+        pairs = [f"'id','{kind.name}:'||t.id"]
+        for f in fields:
+            if f.column is not None:
+                pairs.append(f"'{f.name}',{_SPELL.get(f.type, '{}').format(f.column)}")
+                continue
+            assert f.join is not None
+            if self._indexed(f.join):
+                pairs.append(f"'{f.name}',{self._as_json}(({_list(f, f'WHERE {f.join.owner}=rid')}))")
+            else:
+                # Without an index on its owner a list would be searched for anew for each record: it is gathered once instead.
+                source.append(f"LEFT JOIN ({_list(f, '', f'{f.join.owner} o,')} GROUP BY o) {f.name} ON {f.name}.o=t.id")
+                pairs.append(f"'{f.name}',json(coalesce({f.name}.v,'{_EMPTY.get(f.type, '[]')}'))")
+        return f"SELECT json_object({','.join(pairs)}) FROM {' '.join(source)}"
+
+    def _indexed(self, join: Join) -> bool:
+        """Whether an index begins with the column by which the list is found."""
+        alias, column = join.owner.split(".") if "." in join.owner else ("", join.owner)
+        words = join.table.replace(",", " ").split()
+        table = words[words.index(alias) - 1] if alias else words[0]
+        indexes = self._rows(f"SELECT name FROM pragma_index_list('{table}') WHERE partial=0")
+        return any(self._rows(f"SELECT name FROM pragma_index_info('{name}')")[0][0] == column for (name,) in indexes)
 
     def image(self, checksum: str) -> bytes | None:
         """The bytes of an image by its md5, from the database or else from the blobs folder; None when they are in neither."""
@@ -156,48 +151,6 @@ class DatabaseReader:
             raise DatabaseDamaged(place=self.path, reason=error) from error
 
 
-class _Shape:
-    """How some columns become JSON: SQLite writes those it spells as we do into one object; the others (`spelled`) are spelled here, so that a number
-    reads the same whichever reader it came from.  `template` is the object, still open at its end.
-    """
-
-    def __init__(self, fields: Sequence[Field], first: str = "") -> None:
-        plain = [f for f in fields if f.type not in _SPELL]
-        self.spelled = [f for f in fields if f.type in _SPELL]
-        pairs = ",".join(filter(None, [first, *(f"'{f.name}',{f.column}" for f in plain)]))
-        self.sql = ",".join([f"json_object({pairs})", *(str(f.column) for f in self.spelled)])
-        self.template = "%s" + "".join(f',"{f.name}":%s' for f in self.spelled)
-        self._functions = [(position, _SPELL[f.type]) for position, f in enumerate(self.spelled, 1)]
-
-    def spell(self, values: list[Any]) -> list[Any]:
-        """Make a row's values ready for the template, in place."""
-        values[0] = values[0][:-1]
-        for position, function in self._functions:
-            values[position] = function(values[position])
-        return values
-
-
-class _Walk:
-    """A list field walked beside the records: `owner` is the record that the next value belongs to."""
-
-    __slots__ = ("_stream", "_value", "empty", "name", "owner")
-
-    def __init__(self, field: Field, stream: Iterator[tuple[int, str]]) -> None:
-        self.name, self._stream = field.name, stream
-        self.empty = "{}" if field.type == "map" else "[]"
-        self.owner, self._value = next(stream, _END)
-
-    def take(self, number: int) -> str:
-        """The value for a record that comes at or after `owner`; owners that are no longer there (a damaged library) are passed over."""
-        while self.owner < number:
-            self.owner, self._value = next(self._stream, _END)
-        if self.owner != number:
-            return self.empty
-        value = self._value
-        self.owner, self._value = next(self._stream, _END)
-        return value
-
-
 def _open(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise NoSuchSource(place=path)
@@ -210,6 +163,8 @@ def _open(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             raise NotADatabase(place=path, reason=error) from error
     connection.text_factory = _TEXT
+    for name, function in _FUNCTIONS.items():
+        connection.create_function(name, 1, function, deterministic=True)
     with contextlib.suppress(sqlite3.DatabaseError):
         connection.execute("PRAGMA query_only=ON")
     return connection
@@ -230,26 +185,56 @@ def _chunks(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
         yield chunk
 
 
-def _as_text(value: Any) -> Any:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+def _list(field: Field, where: str, owner: str = "") -> str:
+    """A list as a subquery: its rows, in order, gathered into one JSON text `v`."""
+    join = field.join
+    assert join is not None
+    if field.type == "map":
+        columns, gathered = "t.field a,t.value b", "json_group_object(a,json(port_value(b)))"
+    elif field.fields:
+        named = [(f, f"c{number}") for number, f in enumerate(field.fields)]
+        columns = ",".join(f"{f.column} {name}" for f, name in named)
+        gathered = f"json_group_array(json_object({','.join(_pair(f, name) for f, name in named)}))"
+    else:
+        columns, gathered = f"{join.value} a", "json_group_array(a)"
+    # ORDER BY in the inner query decides the order in which the outer one gathers.
+    return f"SELECT {owner and 'o,'}{gathered} v FROM (SELECT {owner}{columns} FROM {join.table} {where} ORDER BY {join.order})"
 
 
-def _json(value: Any) -> str:
-    if not value:
-        return "null"
-    with contextlib.suppress(ValueError):
-        return dumps(canonical(json.loads(value)) or None)
-    return dumps(value)
+def _pair(field: Field, name: str) -> str:
+    return f"'{field.name}',{_SPELL.get(field.type, '{}').format(name)}"
 
 
 def _real(value: Any) -> str:
     # JSON knows no infinity and no NaN.
-    return repr(float(value)) if value is not None and math.isfinite(value) else "null"
+    return repr(float(value)) if isinstance(value, (int, float)) and math.isfinite(value) else "null"
 
 
-_SPELL: dict[str, Callable[[Any], str]] = {
-    "float": _real,
-    "bool": lambda value: "null" if value is None else "true" if value else "false",
-    "json": _json,
-    "refs": lambda value: value or "[]",
+def _value(value: Any) -> str:
+    """A custom field's value: text or number."""
+    return dumps(canonical(_as_text(value)))
+
+
+def _json(value: Any) -> str:
+    """Free JSON in one spelling; what is no JSON stays a text."""
+    text = _as_text(value)
+    if not text:
+        return "null"
+    with contextlib.suppress(ValueError, RecursionError):
+        return dumps(canonical(json.loads(text)) or None)
+    return dumps(text)
+
+
+def _as_text(value: Any) -> Any:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+# How a column becomes JSON where SQLite's own spelling is not ours, or is none.
+_SPELL = {
+    "float": "json(port_real({}))",
+    "bool": "CASE {0} WHEN 0 THEN json('false') WHEN 1 THEN json('true') END",
+    "json": "json(port_json({}))",
+    "refs": "json({})",
 }
+_EMPTY = {"map": "{}"}
+_FUNCTIONS = {"port_real": _real, "port_value": _value, "port_json": _json}

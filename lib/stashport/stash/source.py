@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from stashport.errors import NoSuchSource, NotReady, NotSupported, PortError, UnknownSchema
 from stashport.model.fields import GRAPHQL_CANNOT, SCENE, TAG
+from stashport.model.reader import Reader
 from stashport.model.records import Batch, IdSet
 from stashport.model.table import Field, Kind
-from stashport.output.selection import Reader
 from stashport.stash.connection import Connection, key_from_environment
 from stashport.stash.database import DatabaseReader
 from stashport.stash.graphql import GraphQLReader
 
 READERS = ("auto", "database", "graphql")
-_STATUS = "query StashPortStatus{systemStatus{status databasePath databaseSchema appSchema workingDir configPath} version{version} configuration{general{blobsPath}}}"
+_STATUS = """query StashPortStatus{
+    systemStatus{status databasePath databaseSchema appSchema workingDir configPath} version{version} configuration{general{blobsPath}}
+}"""
 
 
 @dataclass
@@ -74,7 +76,7 @@ class DatabaseFile:
     blobs: Path | None = None
 
 
-Place = Union[Connection, DatabaseFile, Opened]
+Place = Connection | DatabaseFile | Opened
 
 
 def place_of(text: str, *, api_key_file: str | None = None, ca: str | None = None, blobs: str | None = None) -> Place:
