@@ -149,7 +149,7 @@ def main() -> None:
             library = libraries.filled(scenes=arguments.scenes, seed=arguments.seed, **more)
         with RealStash(folder / "stash", library=library) as stash:
             if "export" in arguments.parts:
-                bench_export(folder, arguments.runs)
+                bench_export(stash, folder, arguments.runs)
             if "reader" in arguments.parts:
                 bench_reader(stash)
         if "start" in arguments.parts:

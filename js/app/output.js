@@ -115,7 +115,7 @@ export function PlaceSection({ choice, set, hello }) {
         value: choice.place,
         onChange: (place) => set({ place: place === "server" ? "server" : "browser" }),
         options: [
-          { value: "browser", label: "Your browser", help: "Downloaded as soon as it is ready. A copy stays on the server." },
+          { value: "browser", label: "Your browser", help: "Downloaded as soon as it is ready. A copy stays on the server for a week." },
           { value: "server", label: "A place on the server", help: "Where Stash runs: a folder, or a file with its full path." },
         ],
       }),

@@ -23,8 +23,6 @@ def main() -> int:
     os.dup2(2, 1)
     try:
         given = json.loads(sys.stdin.buffer.read() or b"{}")
-        if not isinstance(given, dict):
-            raise BadRequest(what="The plugin needs names with their values on its standard input.")
         answer = _answer(given)
     except PortError as error:
         answer = {"error": f"{error.message} {error.hint}"}
@@ -35,7 +33,9 @@ def main() -> int:
     return 0
 
 
-def _answer(given: dict[str, Any]) -> dict[str, Any]:
+def _answer(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise BadRequest(what="The plugin needs names with their values on its standard input.")
     server = given.get("server_connection") or {}
     arguments = given.get("args") or {}
     if not isinstance(server, dict) or not isinstance(arguments, dict):

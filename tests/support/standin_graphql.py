@@ -130,12 +130,12 @@ class Parser:
 
 
 def innermost(told: str) -> str:
-    """ "[Tag!]!(a:Int)" -> "Tag"."""
-    return told.split("(")[0].strip("[]!")
+    """The name in a type: "[Tag!]!(a:Int)" -> "Tag"."""
+    return told.partition("(")[0].strip("[]!")
 
 
 def arguments_of(told: str) -> list[str]:
-    """ "Tag(id:ID, name:String)" -> ["id", "name"]."""
+    """The names of a field's arguments: "Tag(id:ID, name:String)" -> ["id", "name"]."""
     inner = told.partition("(")[2].rstrip(")")
     return [one.split(":")[0].strip() for one in inner.split(",")] if inner else []
 

@@ -7,6 +7,7 @@ Columns named "... (names)" are there for people and are not read back.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -30,10 +31,19 @@ OPTIONS = (
     Option("bom", "Byte order mark", False, "helps Excel to see that the file is UTF-8"),
 )
 _NAMES = " (names)"
-# Python 3.10's reader refuses NUL, which titles can hold; this half of a surrogate pair is in no file that was decoded.
+# Python 3.10's csv module refuses NUL, which titles can hold: there it goes through as half of a surrogate pair, which no decoded file holds.
 _HIDDEN = "\ud800" if sys.version_info < (3, 11) else ""
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
 _MAP = (Field("field", "text"), Field("value", "json"))
+
+
+def _encode_surrogates(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    cut = error.object[error.start : error.end].replace(_HIDDEN or "\0", "\0")
+    return cut.encode("utf-8", "surrogateescape"), error.end
+
+
+codecs.register_error("csv-escape", _encode_surrogates)
 
 
 class _Names:
@@ -59,15 +69,14 @@ def _printable(text: str) -> str:
 
 
 class _Table:
-    def __init__(self, file: BinaryIO, fields: tuple[Field, ...], first: str, options: dict[str, bool], names: _Names | None) -> None:
+    def __init__(self, file: BinaryIO, fields: tuple[Field, ...], options: dict[str, bool], names: _Names | None) -> None:
         encoding = "utf-8-sig" if options.get("bom") else "utf-8"
-        self._text = io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="")
+        self._text = io.TextIOWrapper(file, encoding, errors="csv-escape", newline="")
         self._csv = csv.writer(self._text)
         self._names = names
         self._refs = [f for f in fields if f.type in ("ref", "refs")] if names else []
         self._columns = [(f.name, _cell(f, safe=bool(options.get("safe")))) for f in fields]
-        self._first = first
-        self._csv.writerow([first, *(f.name for f in fields), *(f.name + _NAMES for f in self._refs)])
+        self._csv.writerow(["id", *(f.name for f in fields), *(f.name + _NAMES for f in self._refs)])
 
     def row(self, identity: str, values: Record) -> None:
         cells = [identity, *(function(values.get(name)) for name, function in self._columns)]
@@ -75,7 +84,10 @@ class _Table:
             value = values.get(field.name)
             assert self._names is not None
             cells.append(_safe(self._names.of([value] if isinstance(value, str) else value or [])))
-        self._csv.writerow(cells)
+        try:
+            self._csv.writerow(cells)
+        except csv.Error:
+            self._csv.writerow([cell.replace("\0", _HIDDEN) for cell in cells])
 
     def close(self) -> None:
         self._text.close()
@@ -94,9 +106,9 @@ class _Writer:
     def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
         self._close()
         main = tuple(f for f in fields if f.type not in ("rows", "map"))
-        self._table = _Table(self._members.open(f"{kind.plural}.csv"), main, "id", self._options, self._names)
+        self._table = _Table(self._members.open(f"{kind.plural}.csv"), main, self._options, self._names)
         self._sides = [
-            (f, _Table(self._members.open(f"{kind.plural}.{f.name}.csv"), _side_fields(f), kind.name, self._options, self._names))
+            (f, _Table(self._members.open(f"{kind.plural}.{f.name}.csv"), _side_fields(f), self._options, self._names))
             for f in fields if f.type in ("rows", "map")
         ]
         self._named = next((name for name in ("name", "title", "path") if name in kind.by_name), "")
@@ -186,15 +198,16 @@ class _Reading:
                 for row in reader:
                     if len(row) != len(titles):
                         raise self._bad(f"{name}, line {reader.line_num}: {len(row)} cells where {len(titles)} should be")
-                    if lines.hid:
-                        row = [cell.replace(_HIDDEN, "\0") for cell in row]
-                    yield row[0], {title: parse(row[i]) for i, title, parse in columns}
-            except (csv.Error, ValueError, KeyError, StopIteration, OSError, RecursionError) as error:
-                raise self._bad(f"{name}: {error or 'it has no titles'}") from error
+                    cells = [cell.replace(_HIDDEN, "\0") for cell in row] if lines.hid else row
+                    yield cells[0], {title: parse(cells[i]) for i, title, parse in columns}
+            except StopIteration as error:
+                raise self._bad(f"{name}: it is empty") from error
+            except (csv.Error, ValueError, KeyError, OSError, RecursionError) as error:
+                raise self._bad(f"{name}: {error}") from error
 
     def _check_titles(self, name: str, titles: list[str], fields: dict[str, Field]) -> None:
-        if not titles or len(set(titles)) != len(titles):
-            raise self._bad(f"{name}: it has no titles, or one of them twice")
+        if titles[:1] != ["id"] or len(set(titles)) != len(titles):
+            raise self._bad(f"{name}: its first title is not id, or it has one twice")
         for title in titles[1:]:
             if title not in fields and title.removesuffix(_NAMES) not in fields:
                 raise self._bad(f"{name}: its column {title[:60]!r} is not known here")

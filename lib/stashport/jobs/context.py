@@ -29,6 +29,10 @@ class Context:
         assert self.place is not None
         return self.place
 
+    def for_browser(self) -> Path:
+        """The folder for exports that are made to be downloaded; they stay for a week."""
+        return self.state.folder / "exports" / "browser"
+
     def exports(self) -> Path:
         """The folder for exports that were given no place."""
         chosen = str(self.settings.get("outputFolder") or "").strip()

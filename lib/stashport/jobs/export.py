@@ -6,24 +6,27 @@ import contextlib
 import datetime as dt
 import gc
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stashport import __version__, formats
-from stashport.atomic import human_size
-from stashport.errors import BadRequest, NotProven, NotSupported
+from stashport.atomic import discard, human_size, sweep
+from stashport.errors import BadRequest, CannotWrite, NotProven, NotSupported
 from stashport.jobs.context import Context
 from stashport.jobs.export_config import FILE_KINDS, ExportConfig
 from stashport.output.members import StandardOutput, Target
-from stashport.output.proof import Proof, prove
+from stashport.output.proof import Proof, prove, replaceable
 from stashport.output.selection import Selection, select
 from stashport.output.writing import header_for, write_records
 from stashport.runs.lock import Lock
+from stashport.runs.history import prune
 from stashport.runs.record import Run
 from stashport.stash.source import Opened, open_source
 
 _BYTES_A_RECORD = 700
+_KEEP_FOR_BROWSER = 7 * 24 * 3600
 
 
 def export(given: dict[str, Any], context: Context) -> Run:
@@ -59,6 +62,8 @@ def _export_to_files(
     found = formats.get(config.format)
     folder = found.FOLDER or config.images
     final = _final(config, context, found, folder=folder)
+    if config.overwrite and final.is_dir() and not replaceable(final):
+        raise CannotWrite(place=final, reason="it is a folder with other things in it than an export, and they would be lost")
     lock = Lock(context.state.locks, "output-" + hashlib.sha256(str(final).encode("utf-8", "replace")).hexdigest()[:16], f"an export to {final}")
     with lock:
         run.lock = lock
@@ -70,7 +75,7 @@ def _export_to_files(
             try:
                 proof = _prove(target, selection, written, run)
                 if proof.valid or attempt == 2 or not proof.dangling:
-                    _finish(target, proof, selection, config, run)
+                    _finish(target, proof, selection, config, context, run)
                     break
             except BaseException:
                 target.discard()
@@ -92,13 +97,14 @@ def _prove(target: Target, selection: Selection, written: dict[str, int], run: R
     return prove(target.temporary, written, progress)
 
 
-def _finish(target: Target, proof: Proof, selection: Selection, config: ExportConfig, run: Run) -> None:
+def _finish(target: Target, proof: Proof, selection: Selection, config: ExportConfig, context: Context, run: Run) -> None:
     run.note("validation", {"valid": proof.valid, "errors": proof.errors, "warnings": proof.warnings})
     if not proof.valid:
         raise NotProven(reason="; ".join(proof.errors[:3]))
     for warning in proof.warnings:
         run.warn(warning, incomplete=True)
     target.publish()
+    _tidy(target.final.parent, context)
     for kind in selection.kinds:
         run.count(kind.name, "created", proof.counts.get(kind.plural, 0))
     size, total = target.size(), sum(proof.counts.values())
@@ -106,6 +112,16 @@ def _finish(target: Target, proof: Proof, selection: Selection, config: ExportCo
     run.note("download", config.download)
     images = f" and {proof.images:,} images" if config.images else ""
     run.note("sentence", f"Exported {total:,} records{images} to {target.final.name} ({human_size(size)}); read back and complete.")
+
+
+def _tidy(folder: Path, context: Context) -> None:
+    """Remove what killed runs left beside the export, what the browser was given long ago, and the oldest run records."""
+    sweep(folder)
+    prune(context.state)
+    for old in context.for_browser().glob("stash-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > _KEEP_FOR_BROWSER:
+                discard(old)
 
 
 def _select(config: ExportConfig, opened: Opened) -> Selection:
@@ -137,10 +153,13 @@ def _final(config: ExportConfig, context: Context, found: formats.Format, *, fol
     plain_folder = folder and config.compress != "zip"
     name = f"stash-{now:%Y%m%d-%H%M%S}-{found.NAME}" if plain_folder else f"stash-{now:%Y%m%d-%H%M%S}.{extension}"
     if not config.to:
-        return context.exports() / name
-    path = Path(config.to).expanduser()
+        return (context.for_browser() if config.download else context.exports()) / name
     ends_as_folder = config.to.endswith(("/", "\\"))
-    return path / name if ends_as_folder or (path.is_dir() and not plain_folder) else path
+    try:
+        path = Path(config.to).expanduser()
+        return path / name if ends_as_folder or (path.is_dir() and not plain_folder) else path
+    except (OSError, RuntimeError) as error:  # a name that no file can have, or ~somebody who is not known
+        raise CannotWrite(place=config.to, reason=error) from error
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Everything is written under a temporary name beside the target; `publish` proves
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import os
@@ -33,8 +34,15 @@ class Target:
     def __init__(self, final: Path, *, folder: bool, compress: str, overwrite: bool, needed: int = 0) -> None:
         self.final, self.overwrite = final.absolute(), overwrite
         self._gzip = compress == "gzip"
-        if os.path.lexists(self.final) and not overwrite:
-            raise AlreadyThere(place=self.final)
+        try:
+            os.lstat(self.final)
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # a name that is too long, or that leads through a file
+            raise file_error(error, self.final) from error
+        else:
+            if not overwrite:
+                raise AlreadyThere(place=self.final)
         check_writable(self.final.parent, needed)
         self.temporary = temporary_beside(self.final)
         self._zip: zipfile.ZipFile | None = None
@@ -72,7 +80,7 @@ class Target:
                 file.close()
         if self._zip and self._zip.fp:
             raw = self._zip.fp
-            self._zip.fp = None  # type: ignore[assignment]  # or it would still write its list of members
+            self._zip.fp = None  # or it would still write its list of members
             with contextlib.suppress(OSError):
                 raw.close()
 
@@ -99,7 +107,7 @@ class Target:
         if self._gzip:
             raw = path.with_name(path.name + ".gz").open("xb", _BUFFER) if self._folder else path.open("xb", _BUFFER)
             packed = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
-            packed.myfileobj = raw  # closed with it
+            packed.myfileobj = cast("Any", raw)  # closed with it
             return cast("BinaryIO", io.BufferedWriter(cast("Any", packed), _BUFFER))
         return path.open("xb", _BUFFER)
 
@@ -150,16 +158,28 @@ class _Unclosed(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        return self._stream.write(data)
+        try:
+            return self._stream.write(data)
+        except OSError as error:
+            raise self._failed(error) from error
 
     def close(self) -> None:
         if not self.closed:
             try:
                 self._stream.flush()
-            except BrokenPipeError as error:
-                raise CannotWrite(place="the standard output", reason="the program that reads it has ended") from error
+            except OSError as error:
+                raise self._failed(error) from error
             finally:
                 super().close()
+
+    def _failed(self, error: OSError) -> CannotWrite:
+        """What is still waiting to be written goes nowhere, or Python's last flush would fail as well and end with another code."""
+        with contextlib.suppress(OSError, ValueError):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, self._stream.fileno())
+            os.close(nothing)
+        ended = isinstance(error, BrokenPipeError)
+        return CannotWrite(place="The standard output", reason="the program that reads it has ended" if ended else error.strerror)
 
 
 class Source:
@@ -172,14 +192,14 @@ class Source:
         self.path, self.place = path, str(path)
         self._zip: zipfile.ZipFile | None = None
         if path.is_dir():
-            self._names = sorted(f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file())
-        elif path.is_file():
-            self._names = [path.name]
-            if _begins(path, b"PK"):
-                self._names = self._open_zip()
-        else:
+            found = sorted(f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file())
+            self._real = {name.removesuffix(".gz"): name for name in found}
+        elif not path.is_file():
             raise NoSuchSource(place=path)
-        self._real = {name.removesuffix(".gz") if not self._zip else name: name for name in self._names}
+        elif _begins(path, b"PK"):
+            self._real = {name: name for name in self._open_zip()}
+        else:
+            self._real = {path.name.removesuffix(".gz"): path.name}
 
     def _open_zip(self) -> list[str]:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stashport import formats
 from stashport.errors import BadFile, PortError
-from stashport.model.fields import KINDS
+from stashport.model.fields import BY_PLURAL, KINDS
 from stashport.model.records import IdSet, Record
 from stashport.model.table import Field, Kind
 from stashport.output.members import Source
@@ -98,6 +98,19 @@ def prove(path: Path, expected: dict[str, int] | None = None, progress: object =
             examples = [f"{name}:{number}" for number in itertools.islice(missing, EXAMPLES)]
             proof.errors.append(f"{len(missing):,} references lead nowhere: {', '.join(examples)}")
     return proof
+
+
+def replaceable(folder: Path) -> bool:
+    """Whether a folder is empty, or holds an export and nothing else, so that replacing it takes nothing of somebody's own away."""
+    if not any(folder.iterdir()):
+        return True
+    try:
+        source = Source(folder)
+        formats.detect(source).read(source)
+    except (PortError, OSError):
+        return False
+    own = {"header", "counts", "library", *BY_PLURAL}
+    return all(name.startswith("images/") or ("/" not in name and name.partition(".")[0] in own) for name in source.all_names())
 
 
 def _look(kind: Kind, records: list[Record], proof: Proof, present: _Ids, wanted: _Ids, free: set[str]) -> None:

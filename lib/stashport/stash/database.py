@@ -152,7 +152,10 @@ class DatabaseReader:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
+    there = False
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        there = path.is_file()
+    if not there:
         raise NoSuchSource(place=path)
     try:
         # mode=ro cannot make the -shm file that a WAL database needs when nobody else has it open; rw with query_only can, and writes no data.
