@@ -11,7 +11,8 @@
   if (!api) return;
   const { React } = api;
   const h = React.createElement;
-  const { NavLink, Link, useLocation } = api.libraries.ReactRouterDOM;
+  const { NavLink, Link, useHistory, useLocation } = api.libraries.ReactRouterDOM;
+  const { useIntl } = api.libraries.Intl;
   const { Button } = api.libraries.Bootstrap;
   const icon = api.libraries.FontAwesomeSolid.faFileExport;
 
@@ -120,4 +121,79 @@
   api.patch.before("SettingsToolsSection", (props) => [
     { ...props, children: h(React.Fragment, null, props.children, h(Boundary, { quiet: true }, h(ToolsItem))) },
   ]);
+
+  // --- "Export these…" on Stash's lists -------------------------------------------------------------------------------------------------
+
+  const EXPORT_THESE = "Export these…";
+
+  /** What a list shows or has ticked, as plain JSON. @param {any} filter Stash's ListFilterModel @param {Iterable<string>} ids @param {any} intl @param {boolean} [lost] */
+  function listState(filter, ids, intl, lost) {
+    /** @type {string[]} */
+    let words = [];
+    try {
+      words = filter.criteria.map((/** @type {any} */ one) => String(one.getLabel(intl)));
+    } catch (error) {
+      // the filter itself is what counts
+    }
+    return { port: JSON.parse(JSON.stringify({ mode: filter.mode, q: filter.makeFindFilter().q || "", filter: filter.makeFilter(), ids: [...ids], words, lost })) };
+  }
+
+  /** @param {string} list @param {string} prop the list's extra entries */
+  function addTo(list, prop) {
+    // Stash calls this while it draws the list: hooks may be used.
+    api.patch.before(list, (props, ...others) => {
+      const history = useHistory();
+      const intl = useIntl();
+      const entry = { text: EXPORT_THESE, onClick: async (/** @type {any} */ _, /** @type {any} */ filter, /** @type {Set<string>} */ ids) => history.push(`${HOME}/export`, listState(filter, ids, intl)) };
+      return [{ ...props, [prop]: [...(props[prop] || []), entry] }, ...others];
+    });
+  }
+  for (const list of ["PerformerList", "StudioList", "TagList", "GalleryList", "ImageList"]) addTo(list, "extraOperations");
+  addTo("GroupList", "otherOperations");
+
+  // Scenes: the entries know neither filter nor what is ticked. The filter passes by in the sidebar, which is drawn even while it is hidden.
+  /** @type {{filter: any, hook: any} | null} */
+  let sceneList = null;
+  api.patch.before("FilteredSceneList.SidebarSections", (props, ...others) => {
+    /** @type {any} */
+    let filter = null;
+    /** @type {any} */
+    let hook = null;
+    React.Children.forEach(props.children, (child) => {
+      if (!child || !child.props) return;
+      filter = filter || child.props.filter;
+      hook = hook || child.props.filterHook;
+    });
+    if (filter) sceneList = { filter, hook };
+    return [props, ...others];
+  });
+
+  /** What is ticked has no public place: it is looked for in the components around. @param {any} element @returns {string[] | null} null: not found */
+  function tickedScenes(element) {
+    try {
+      const key = Object.keys(element).find((one) => one.startsWith("__reactFiber$"));
+      for (let fiber = key && element[key]; fiber; fiber = fiber.return) {
+        const select = fiber.memoizedProps && fiber.memoizedProps.listSelect;
+        if (select && select.selectedIds) return [...select.selectedIds];
+      }
+    } catch (error) {
+      // another version of React
+    }
+    return null;
+  }
+
+  /** @param {{props: any, next: Component}} given */
+  function SceneOperations({ props, next }) {
+    const history = useHistory();
+    const intl = useIntl();
+    const mark = React.useRef(/** @type {any} */ (null));
+    const onClick = () => {
+      if (!sceneList) return;
+      const filter = sceneList.hook ? sceneList.hook(sceneList.filter.clone()) : sceneList.filter;
+      const ids = props.hasSelection ? tickedScenes(mark.current) : [];
+      history.push(`${HOME}/export`, listState(filter, ids || [], intl, !ids));
+    };
+    return h(React.Fragment, null, h("span", { ref: mark, hidden: true }), next({ ...props, operations: [...(props.operations || []), { text: EXPORT_THESE, onClick }] }));
+  }
+  api.patch.instead("SceneListOperations", (...args) => h(SceneOperations, { props: args[0], next: args[args.length - 1] }));
 })();

@@ -10,7 +10,7 @@ interface ReactApi {
   createElement(type: any, props?: any, ...children: any[]): Element_;
   Fragment: any;
   Component: new (props: any) => { props: any; state: any; setState(state: any): void };
-  Children: { toArray(children: any): any[] };
+  Children: { toArray(children: any): any[]; forEach(children: any, each: (child: any) => void): void };
   useState<T>(initial: T | (() => T)): [T, (next: T | ((before: T) => T)) => void];
   useEffect(effect: () => void | (() => void), needs?: any[]): void;
   useLayoutEffect(effect: () => void | (() => void), needs?: any[]): void;
@@ -29,13 +29,13 @@ interface Client {
 interface PluginApi {
   React: ReactApi;
   GQL: Record<string, any>;
-  libraries: Record<"Bootstrap" | "Apollo" | "Intl" | "FontAwesomeSolid" | "ReactRouterDOM", any>;
+  libraries: Record<"Bootstrap" | "Apollo" | "Intl" | "FontAwesomeSolid" | "ReactRouterDOM" | "ReactSelect", any>;
   components: Record<string, any>;
   loadableComponents: Record<string, any>;
   hooks: { useLoadComponents(list: any[]): boolean };
   utils: { StashService: { getClient(): Client } & Record<string, any> };
   register: { route(path: string, component: Component): void };
-  patch: { before(name: string, patch: (...args: any[]) => any[]): void };
+  patch: { before(name: string, patch: (...args: any[]) => any[]): void; instead(name: string, patch: (...args: any[]) => any): void };
 }
 
 interface Window {
@@ -67,6 +67,7 @@ interface KindInfo {
 interface FormatOption {
   name: string;
   label: string;
+  /** "boolean" or "text" */
   type: string;
   default: any;
   help: string;
@@ -80,6 +81,8 @@ interface FormatInfo {
   compress: string[];
   folder: boolean;
   options: FormatOption[];
+  /** texts to begin with, where the format takes one */
+  examples?: { name: string; text: string }[];
 }
 
 /** How far a run is. */
@@ -145,6 +148,13 @@ interface Hello {
   folder: string;
   state: { writable: boolean; problem: string | null };
   runs: RunSummary[];
+  presets?: Preset[];
+}
+
+/** A choice kept under a name on the server; holds no secrets. */
+interface Preset {
+  name: string;
+  config: Record<string, any>;
 }
 
 /** A job of Stash's queue. */
@@ -156,7 +166,57 @@ interface Job {
   error: string | null;
 }
 
-/** What a person has chosen on the export page; kept for the next visit. */
+/** What a picker gave. */
+interface Named {
+  id: string;
+  name: string;
+}
+
+type PickedKind = "tags" | "performers" | "studios" | "groups" | "galleries";
+/** "": it does not matter */
+type YesNo = "" | "yes" | "no";
+
+/** Which records, by what is known about them. What is empty chooses nothing. */
+interface Filters extends Record<PickedKind, Named[]> {
+  subTags: boolean;
+  subStudios: boolean;
+  subGroups: boolean;
+  text: string;
+  dateFrom: string;
+  dateUntil: string;
+  createdFrom: string;
+  createdUntil: string;
+  updatedFrom: string;
+  updatedUntil: string;
+  /** as typed */
+  ratingMin: string;
+  ratingMax: string;
+  organized: YesNo;
+  favorite: YesNo;
+  /** "scenes.details" */
+  has: string[];
+  misses: string[];
+}
+
+/** The records of one kind that one of Stash's own lists or saved filters names. */
+interface ListChoice {
+  from: "saved" | "list" | "preset";
+  /** the saved filter's name, or the list's filter in words */
+  name: string;
+  /** exactly as Stash's API takes it; null: not known yet, or `ids` say it */
+  filter: Record<string, any> | null;
+  ids: string[] | null;
+  /** the saved filter is not there any more */
+  gone?: boolean;
+  /** Stash's own page could not read it */
+  unreadable?: boolean;
+}
+
+type Place = "browser" | "server" | "url" | "clipboard";
+type Privacy = "full" | "share" | "anonymous";
+type Encryption = "none" | "passphrase" | "recipients" | "7z";
+
+/** What a person has chosen on the export page; kept for the next visit. Secrets are no part of it. */
 interface Choice {
   format: string;
   /** plurals of the kinds that are left out */
@@ -164,15 +224,68 @@ interface Choice {
   /** plural -> names of the fields that are left out */
   withoutFields: Record<string, string[]>;
   related: string;
+  filters: Filters;
+  /** by plural */
+  lists: Record<string, ListChoice>;
   includeFiles: boolean;
   images: boolean;
+  privacy: Privacy;
+  excludePersonalData: boolean;
+  anonymizeData: boolean;
+  /** names, whatever the kind */
+  excludeFields: string[];
+  encryption: Encryption;
+  /** one a line */
+  recipients: string;
   compress: string;
-  place: "browser" | "server";
+  place: Place;
   to: string;
   overwrite: boolean;
+  url: string;
+  method: "PUT" | "POST";
+  sign: boolean;
+  /** as typed */
+  chunkSize: string;
+  maxFileSize: string;
   /** format -> option -> value */
   options: Record<string, Record<string, any>>;
   reader: string;
+}
+
+/** What is typed on the page and kept nowhere. */
+interface Secrets {
+  passphrase: string;
+  again: string;
+  signature: string;
+}
+
+/** What "Export these…" hands over from one of Stash's lists, as plain JSON. */
+interface ListState {
+  mode: string;
+  q: string;
+  filter: Record<string, any>;
+  ids: string[];
+  /** the list's filter as Stash words it */
+  words: string[];
+  /** something was ticked, and nobody can tell what */
+  lost?: boolean;
+}
+
+/** A row of findSavedFilters. */
+interface SavedFilter {
+  id: string;
+  mode: string;
+  name: string;
+  find_filter: any;
+  object_filter: any;
+  ui_options: any;
+}
+
+/** A record as it is and as it would leave. */
+interface PreviewRecord {
+  kind: string;
+  before: Record<string, any>;
+  after: Record<string, any>;
 }
 
 /** Records for each kind (by plural) that the library holds now; null where nobody can tell without reading. */
@@ -184,6 +297,8 @@ interface Following {
   job: string | null;
   /** fetch the file when it is ready */
   download: boolean;
+  /** and put it into the clipboard */
+  copy?: boolean;
   since: number;
   /** what was asked for, as a sentence */
   what?: string;

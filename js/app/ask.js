@@ -102,3 +102,8 @@ export async function learn(record) {
   const known = await greeting;
   known.runs = [record, ...known.runs.filter((other) => other.run !== record.run)].sort((a, b) => (a.run < b.run ? 1 : -1));
 }
+
+/** Presets have changed. @param {Preset[]} presets */
+export async function learnPresets(presets) {
+  if (greeting) (await greeting).presets = presets;
+}

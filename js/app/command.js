@@ -1,16 +1,41 @@
 // The same export as a command, for scripts and for people who would rather type.
 
 import { h, useState } from "./host.js";
-import { formatOf, toConfig } from "./choice.js";
+import { formatOf } from "./choice.js";
+import { toConfig } from "./config.js";
 import { Copyable, Fold } from "./parts.js";
 
 /** A word of a command line, quoted where a shell would take it apart. @param {string} text */
 const word = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`);
 
+/** What only a file of settings can say: the rest has options of its own. */
+const IN_FILE = ["filters", "privacy", "excludePersonalData", "anonymizeData", "excludeFields", "encrypt", "encrypt7z", "url", "chunkSize", "maxFileSize"];
+
+/** The choice as a file of settings, where it takes one; without secrets, and without what only the panel does. @param {Choice} choice @param {Hello} hello */
+function settingsOf(choice, hello) {
+  const config = toConfig(choice, hello);
+  const templates = formatOf(choice, hello).options.some((option) => option.type === "text" && config.formatOptions[option.name] !== option.default);
+  if (!templates && !IN_FILE.some((key) => key in config)) return null;
+  if (config.encrypt && "secret" in config.encrypt) delete config.encrypt;
+  if (config.url) delete config.url.secret;
+  delete config.encrypt7z;
+  delete config.download;
+  return config;
+}
+
 /** @param {Choice} choice @param {Hello} hello */
 export function commandOf(choice, hello) {
   const config = toConfig(choice, hello);
-  const words = ["python3", "stash_port.py", "export", word(document.baseURI.replace(/\/$/, "")), "--to", choice.place === "browser" ? "." : word(config.to || hello.folder + "/")];
+  const here = choice.place === "browser" || choice.place === "clipboard";
+  const words = ["python3", "stash_port.py", "export", word(document.baseURI.replace(/\/$/, ""))];
+  if (!config.url) words.push("--to", here ? "." : word(config.to || hello.folder + "/"));
+  if (settingsOf(choice, hello)) {
+    words.push("--config", "export.json");
+    if (config.encrypt && "secret" in config.encrypt) words.push("--passphrase-file", "FILE");
+    if (config.encrypt7z) words.push("--passphrase-7z-file", "FILE");
+    if (config.url && "secret" in config.url) words.push("--url-secret-file", "FILE");
+    return words.join(" ");
+  }
   if (config.format !== "json") words.push("--format", config.format);
   if (config.kinds.length < hello.kinds.length) words.push("--kinds", config.kinds.join(","));
   /** @type {[string, string[]][]} */
@@ -22,7 +47,7 @@ export function commandOf(choice, hello) {
   if (config.compress !== "none") words.push("--compress", config.compress);
   if (config.overwrite) words.push("--overwrite");
   for (const option of formatOf(choice, hello).options) {
-    const value = config.options[option.name];
+    const value = config.formatOptions[option.name];
     if (value !== option.default) words.push("--option", `${option.name}=${value ? "yes" : "no"}`);
   }
   if (config.reader) words.push("--reader", config.reader);
@@ -32,6 +57,7 @@ export function commandOf(choice, hello) {
 /** @param {{choice: Choice, hello: Hello}} props */
 export function CommandBlock({ choice, hello }) {
   const [open, setOpen] = useState(false);
+  const settings = open ? settingsOf(choice, hello) : null;
   return h(
     "div",
     { className: "sp-block" },
@@ -40,6 +66,8 @@ export function CommandBlock({ choice, hello }) {
       "div",
       { id: "sp-command", hidden: !open },
       open ? h("p", { className: "mb-1 mt-2" }, h(Copyable, { text: commandOf(choice, hello), what: "the command" })) : null,
+      settings ? h("p", { className: "sub-heading mb-1" }, "With this as the file export.json:") : null,
+      settings ? h("p", { className: "mb-1" }, h(Copyable, { text: JSON.stringify(settings, null, 2), what: "the file", block: true })) : null,
       h("p", { className: "sub-heading mb-0" }, "In the plugin's folder, or wherever you have a copy of it. A Stash with a password also needs its API key: --api-key-file FILE.")
     )
   );

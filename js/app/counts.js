@@ -1,6 +1,10 @@
 // What the library holds right now, asked of Stash directly by the browser: the numbers beside the kinds, before anything is started.
 
-import { client, gql, useEffect, useState } from "./host.js";
+import { client, gql, useEffect, useRef, useState } from "./host.js";
+import { ask, problemOf } from "./ask.js";
+import { chosenKinds } from "./choice.js";
+import { toCount } from "./config.js";
+import { filterProblem, isFiltered, listsOf, named } from "./filters.js";
 
 const MAIN = gql`
   query StashPortCounts {
@@ -73,4 +77,71 @@ export function useCounts() {
     };
   }, []);
   return { counts, failed };
+}
+
+/** Kinds that Stash filters: plural -> query, argument, its type. @type {Record<string, [string, string, string]>} */
+const FILTERED = {
+  tags: ["findTags", "tag_filter", "TagFilterType"],
+  studios: ["findStudios", "studio_filter", "StudioFilterType"],
+  performers: ["findPerformers", "performer_filter", "PerformerFilterType"],
+  groups: ["findGroups", "group_filter", "GroupFilterType"],
+  scenes: ["findScenes", "scene_filter", "SceneFilterType"],
+  images: ["findImages", "image_filter", "ImageFilterType"],
+  galleries: ["findGalleries", "gallery_filter", "GalleryFilterType"],
+};
+
+/** Asks Stash itself how many records its own filters leave. @param {[string, Record<string, any>][]} filters by plural @param {string} q @returns {Promise<Counts>} */
+async function countLists(filters, q) {
+  const known = filters.filter(([plural]) => FILTERED[plural]);
+  if (!known.length) return {};
+  const types = known.map(([plural]) => `$${plural}: ${FILTERED[plural][2]}`).join(", ");
+  const fields = known.map(([plural]) => `${plural}: ${FILTERED[plural][0]}(filter: $find, ${FILTERED[plural][1]}: $${plural}) { count }`).join("\n");
+  const { data } = await client().query({
+    query: gql(`query StashPortFiltered($find: FindFilterType, ${types}) { ${fields} }`),
+    variables: { find: { per_page: 0, q }, ...Object.fromEntries(known) },
+    fetchPolicy: "no-cache",
+  });
+  return Object.fromEntries(known.map(([plural]) => [plural, data[plural].count]));
+}
+
+/**
+ * What the filters leave. Stash's own lists are asked of Stash, everything else of the back end: a little after the last change, one question at a time.
+ * @param {Choice} choice @param {Hello} hello @param {Counts | null} library
+ * @returns {{counts: Counts | null, problem: Problem | null}} `counts`: null where it is being counted
+ */
+export function useChosenCounts(choice, hello, library) {
+  const kinds = chosenKinds(choice, hello);
+  const asking = isFiltered(choice, kinds) && !filterProblem(choice, kinds);
+  const question = asking ? JSON.stringify(toCount(choice, hello)) : "";
+  const [found, setFound] = useState(/** @type {{question: string, counts: Counts, problem: Problem | null}} */ ({ question: "", counts: {}, problem: null }));
+  const running = useRef(/** @type {Promise<any>} */ (Promise.resolve()));
+  useEffect(() => {
+    if (!question) return undefined;
+    let here = true;
+    const lists = listsOf(choice, kinds);
+    const { text, ...others } = named(choice.filters, kinds);
+    const native = !Object.keys(others).length && (!text || lists.length === kinds.length) && lists.every(([kind, list]) => list.filter ? FILTERED[kind.plural] : !text);
+    const read = async () => {
+      await running.current;
+      if (!here) return;
+      const answer = native
+        ? countLists(lists.flatMap(([kind, list]) => (list.filter ? [[kind.plural, list.filter]] : [])), text || "").then((counts) => ({
+            ...Object.fromEntries(lists.flatMap(([kind, list]) => (list.ids ? [[kind.plural, list.ids.length]] : []))),
+            ...counts,
+          }))
+        : ask({ mode: "count", config: JSON.parse(question) }).then((one) => one.counts);
+      running.current = answer.then(
+        (counts) => here && setFound({ question, counts, problem: null }),
+        (error) => here && setFound({ question, counts: {}, problem: problemOf(error) })
+      );
+    };
+    const timer = window.setTimeout(read, native ? 50 : 500);
+    return () => {
+      here = false;
+      window.clearTimeout(timer);
+    };
+  }, [question]);
+  if (!isFiltered(choice, kinds)) return { counts: library, problem: null };
+  if (found.question !== question || found.problem || !library) return { counts: null, problem: found.question === question ? found.problem : null };
+  return { counts: { ...library, ...found.counts }, problem: null };
 }

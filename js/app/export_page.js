@@ -1,15 +1,22 @@
 // The export page: choose, read the choice back, press one button, watch it, have the file.
 
-import { B, Icon, h, icons, useCallback, useEffect, useRef, useState } from "./host.js";
+import { B, Fragment, HOME, Icon, h, icons, useCallback, useEffect, useHistory, useLocation, useRef, useState } from "./host.js";
 import { isOurs, jobQueue, problemOf, startExport } from "./ask.js";
-import { blocker, chosenKinds, fitting, remember, remembered, sentence, toConfig, total } from "./choice.js";
-import { useCounts } from "./counts.js";
+import { chosenKinds, fitting, fromList, remember, remembered, total } from "./choice.js";
+import { toConfig } from "./config.js";
+import { useChosenCounts, useCounts } from "./counts.js";
+import { PlaceSection } from "./destination.js";
+import { EncryptionSection, noSecrets, sealed } from "./encryption.js";
+import { FiltersSection } from "./filters_section.js";
 import { keep, kept, useRun } from "./follow.js";
 import { KindsSection } from "./kinds.js";
-import { ContentSection, FormatSection, MoreSection, PlaceSection } from "./output.js";
+import { ContentSection, FormatSection, MoreSection } from "./output.js";
 import { ProblemBox, Title, Warn, When, isOver, outcome } from "./parts.js";
+import { PresetsSection } from "./presets.js";
+import { PrivacySection } from "./privacy.js";
 import { ProgressCard } from "./progress.js";
 import { ResultCard, RunLine } from "./result.js";
+import { blocker, sentence } from "./sentence.js";
 import { counted, newRunId } from "./words.js";
 
 /** @param {{hello: Hello}} props */
@@ -36,7 +43,11 @@ export function ExportPage({ hello }) {
       here = false;
     };
   }, []);
-  return following ? h(Follow, { key: following.run, following, onDone: () => follow(null) }) : h(ExportForm, { hello, onStart: follow });
+  // What one of Stash's lists has handed over; part of the address, so it is still there after a reload.
+  const place = useLocation();
+  /** @type {ListState | null} */
+  const list = (place.state && place.state.port) || null;
+  return following ? h(Follow, { key: following.run, following, onDone: () => follow(null) }) : h(ExportForm, { key: list ? JSON.stringify(list) : "own", hello, list, onStart: follow });
 }
 
 /** @param {{following: Following, onDone: () => void}} props */
@@ -50,18 +61,22 @@ function Follow({ following, onDone }) {
   const again = h(B.Button, { variant: "secondary", onClick: onDone }, h(Icon, { icon: icons.faRotateRight, className: "mr-2" }), problem && !record ? "Back" : "Export again");
   if (problem) return h("div", { className: "sp-page" }, h(Title, { key: "end" }, "Export"), h(B.Card, { className: "sp-run" }, h(ProblemBox, { problem }), h("div", { className: "sp-buttons" }, again)));
   if (record && over) {
-    return h("div", { className: "sp-page" }, h(Title, { key: "end" }, "Export"), h(ResultCard, { record, fetch: fetch.current && outcome(record) !== "failed", details: true }, again));
+    return h("div", { className: "sp-page" }, h(Title, { key: "end" }, "Export"), h(ResultCard, { record, fetch: fetch.current && outcome(record) !== "failed", copy: following.copy, details: true }, again));
   }
   return h("div", { className: "sp-page" }, h(Title, { key: "run" }, "Export"), h(ProgressCard, { run: following.run, job, ahead, record, silent, since: following.since, what: following.what, onGone: onDone }));
 }
 
-/** @param {{hello: Hello, onStart: (following: Following) => void}} props */
-function ExportForm({ hello, onStart }) {
-  const [choice, setChoice] = useState(() => remembered(hello));
+/** @param {{hello: Hello, list: ListState | null, onStart: (following: Following) => void}} props */
+function ExportForm({ hello, list, onStart }) {
+  const [choice, setChoice] = useState(() => (list ? fromList(list, hello) : remembered(hello)));
+  const [secrets, setSecrets] = useState(noSecrets);
   const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
   const [busy, setBusy] = useState(false);
+  /** Counts the presets applied: each opens the sections anew, as it needs them. */
+  const [applied, setApplied] = useState(0);
   const here = useRef(true);
-  const { counts, failed } = useCounts();
+  const { counts: library, failed } = useCounts();
+  const { counts, problem: uncounted } = useChosenCounts(choice, hello, library);
   useEffect(() => {
     here.current = true;
     return () => {
@@ -69,15 +84,19 @@ function ExportForm({ hello, onStart }) {
     };
   }, []);
   const set = useCallback((/** @type {Partial<Choice>} */ part) => setChoice((before) => fitting({ ...before, ...part }, hello)), [hello]);
-  useEffect(() => remember(choice), [choice]);
+  // What came from a list is for now: the next visit finds what was chosen here before.
+  useEffect(() => {
+    if (!list) remember(choice);
+  }, [choice]);
 
   const start = async () => {
     setBusy(true);
     setProblem(null);
     const run = newRunId();
     try {
-      const job = await startExport(run, toConfig(choice, hello));
-      const following = { run, job, download: choice.place === "browser", since: Date.now(), what: sentence(choice, hello, counts) };
+      const job = await startExport(run, await sealed(toConfig(choice, hello), secrets));
+      const copy = choice.place === "clipboard";
+      const following = { run, job, download: copy || choice.place === "browser", copy, since: Date.now(), what: sentence(choice, hello, counts) };
       if (here.current) onStart(following);
       else keep(following);
     } catch (error) {
@@ -88,6 +107,7 @@ function ExportForm({ hello, onStart }) {
   };
 
   const parts = { choice, set, hello, counts };
+  const typed = { ...parts, secrets, setSecrets };
   return h(
     "div",
     { className: "sp-page sp-columns" },
@@ -95,14 +115,43 @@ function ExportForm({ hello, onStart }) {
       "div",
       { className: "sp-main" },
       h(Title, null, "Export"),
-      h(Lead, { hello, counts, failed }),
-      h(KindsSection, parts),
-      h(ContentSection, parts),
-      h(FormatSection, parts),
-      h(PlaceSection, parts),
-      h(MoreSection, parts)
+      h(Lead, { hello, counts: library, failed }),
+      list ? h(FromList, { list, hello }) : null,
+      h(PresetsSection, {
+        ...parts,
+        replace: (next) => {
+          setChoice(next);
+          setApplied(applied + 1);
+        },
+      }),
+      h(
+        Fragment,
+        { key: applied },
+        h(KindsSection, parts),
+        h(FiltersSection, { ...parts, problem: uncounted }),
+        h(ContentSection, parts),
+        h(FormatSection, parts),
+        h(PlaceSection, typed),
+        h(PrivacySection, parts),
+        h(EncryptionSection, typed),
+        h(MoreSection, parts)
+      )
     ),
-    h("aside", { className: "sp-side", "aria-label": "Your export" }, h(Summary, { ...parts, busy, problem, onStart: start }))
+    h("aside", { className: "sp-side", "aria-label": "Your export" }, h(Summary, { ...typed, busy, problem, onStart: start }))
+  );
+}
+
+/** Where the choice came from, and the way back to one's own. @param {{list: ListState, hello: Hello}} props */
+function FromList({ list, hello }) {
+  const history = useHistory();
+  const kind = hello.kinds.find((one) => one.plural === list.mode.toLowerCase());
+  const name = kind ? kind.label.toLowerCase() : "records";
+  const what = list.ids.length ? `${counted(list.ids.length, kind ? kind.name : "record", name)} ticked in Stash's list` : list.words.length || list.q ? `the ${name} that Stash's list showed` : `all ${name}`;
+  return h(
+    "div",
+    { className: "sp-from-list" },
+    h("p", { className: "mb-1" }, h(Icon, { icon: icons.faFilter, className: "mr-2" }), `This page was opened for ${what}. `, h(B.Button, { variant: "link", className: "p-0 align-baseline", onClick: () => history.replace(`${HOME}/export`) }, "Back to your own choice")),
+    list.lost ? h(Warn, null, `Some ${name} were ticked there, but this version of Stash does not tell which: all that the list showed are chosen.`) : null
   );
 }
 
@@ -122,10 +171,10 @@ function Lead({ hello, counts, failed }) {
   );
 }
 
-/** The choice as a sentence, and the button. @param {{choice: Choice, hello: Hello, counts: Counts | null, busy: boolean, problem: Problem | null, onStart: () => void}} props */
-function Summary({ choice, hello, counts, busy, problem, onStart }) {
+/** The choice as a sentence, and the button. @param {{choice: Choice, hello: Hello, counts: Counts | null, secrets: Secrets, busy: boolean, problem: Problem | null, onStart: () => void}} props */
+function Summary({ choice, hello, counts, secrets, busy, problem, onStart }) {
   const sum = total(choice, hello, counts);
-  const reason = hello.state.writable ? blocker(choice, hello, counts) : "Stash Port cannot keep its records here.";
+  const reason = hello.state.writable ? blocker(choice, hello, counts, secrets) : "Stash Port cannot keep its records here.";
   const kinds = chosenKinds(choice, hello);
   return h(
     B.Card,

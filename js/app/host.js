@@ -22,8 +22,14 @@ export const HOME = "/plugins/stash-port";
 /** @returns {Client} */
 export const client = () => api.utils.StashService.getClient();
 
+/** Stash's drop-down with a search box, where its own pickers have no list to pick from. */
+export const Select = api.libraries.ReactSelect.default;
+
 /** Loads Stash's setting rows and folder picker. @returns {boolean} true while they are not there yet */
 export const useNative = () => api.hooks.useLoadComponents([api.loadableComponents.Settings]);
+
+/** Loads Stash's lists. @returns {boolean} true while they are not there yet */
+export const useLists = () => api.hooks.useLoadComponents([api.loadableComponents.Tags]);
 
 /**
  * An icon that only decorates: the word beside it says what it means.

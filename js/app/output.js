@@ -1,20 +1,11 @@
-// In what form and to where: the other sections of the export page.
+// What belongs to the records, in what form, and what hardly anybody needs: sections of the export page.
 
-import { B, C, client, gql, h, useEffect, useRef, useState } from "./host.js";
-import { PLUGIN } from "./ask.js";
+import { B, h, useState } from "./host.js";
 import { CommandBlock } from "./command.js";
-import { formatOf, optionsOf } from "./choice.js";
-import { Choices, Fold, Row, Section, SwitchRow } from "./parts.js";
+import { formatOf, mustPack, optionsOf } from "./choice.js";
+import { Choices, FoldSection, Input, Labelled, Section, SwitchRow } from "./parts.js";
 
 /** @typedef {import("./kinds.js").Props} Props */
-
-const OWN_SETTINGS = gql`
-  query StashPortSettings($ids: [ID!]) {
-    configuration {
-      plugins(include: $ids)
-    }
-  }
-`;
 
 /** @param {Props} props */
 export function ContentSection({ choice, set }) {
@@ -43,6 +34,7 @@ const COMPRESS = {
   none: ["None", "Opens with a double click."],
   gzip: ["gzip", "Smaller; most tools read it directly."],
   zip: ["zip", "Smaller; every computer opens it."],
+  "7z": ["7z", "Smallest and slowest. Its encryption is not authenticated: a change to the file can go unnoticed."],
 };
 
 /** @param {Props} props */
@@ -51,7 +43,10 @@ export function FormatSection({ choice, set, hello }) {
   const values = optionsOf(choice, format);
   /** @param {string} name @param {any} value */
   const setOption = (name, value) => set({ options: { ...choice.options, [format.name]: { ...values, [name]: value } } });
-  const folderToBrowser = format.folder && choice.place === "browser" && format.compress.includes("zip");
+  const packed = mustPack(choice, format);
+  const clipboard = choice.place === "clipboard" && format.compress.includes("none");
+  /** @param {string} name */
+  const cannot = (name) => (packed && !["zip", "7z"].includes(name) ? "Several files: on their way they go as one zip." : clipboard && name !== "none" ? "The clipboard takes text only." : "");
   return h(
     Section,
     { title: "Format" },
@@ -82,129 +77,76 @@ export function FormatSection({ choice, set, hello }) {
             options: format.compress.map((name) => ({
               value: name,
               label: (COMPRESS[name] || [name])[0],
-              help: folderToBrowser && name !== "zip" ? "Several files: to the browser they go as one zip." : (COMPRESS[name] || ["", ""])[1],
-              disabled: folderToBrowser && name !== "zip",
+              help: cannot(name) || (COMPRESS[name] || ["", ""])[1],
+              disabled: Boolean(cannot(name)),
             })),
           })
         )
       : null,
-    format.options.map((option) =>
-      option.type === "boolean"
-        ? h(SwitchRow, { key: option.name, id: `sp-option-${option.name}`, name: option.label, help: option.help, checked: Boolean(values[option.name]), onChange: (on) => setOption(option.name, on) })
-        : h(
-            Row,
-            { key: option.name, name: option.label, label: `sp-option-${option.name}`, help: option.help },
-            h(B.Form.Control, { id: `sp-option-${option.name}`, className: "text-input", value: values[option.name] ?? "", onChange: (/** @type {any} */ event) => setOption(option.name, event.currentTarget.value) })
-          )
-    )
+    format.options.map((option) => h(OptionRow, { key: `${format.name}-${option.name}`, format, option, value: values[option.name], onChange: (value) => setOption(option.name, value) }))
   );
 }
 
-/** @param {Props} props */
-export function PlaceSection({ choice, set, hello }) {
-  return h(
-    Section,
-    { title: "Destination" },
-    h(
-      "div",
-      { className: "sp-block" },
-      h("h3", { className: "sr-only" }, "Where the export goes"),
-      h(Choices, {
-        name: "sp-place",
-        legend: "Where the export goes",
-        value: choice.place,
-        onChange: (place) => set({ place: place === "server" ? "server" : "browser" }),
-        options: [
-          { value: "browser", label: "Your browser", help: "Downloaded as soon as it is ready. A copy stays on the server for a week." },
-          { value: "server", label: "A place on the server", help: "Where Stash runs: a folder, or a file with its full path." },
-        ],
-      }),
-      choice.place === "server" ? h(ServerPath, { choice, set, hello }) : null
-    ),
-    choice.place === "server"
-      ? h(SwitchRow, { id: "sp-overwrite", name: "Replace what is there", help: "Off: if a file of that name is there already, the export stops before it writes anything.", checked: choice.overwrite, onChange: (overwrite) => set({ overwrite }) })
-      : null
-  );
-}
-
-/** Where browsing begins: the folder that holds Stash's configuration, and the top. @param {string} folder .../stash-port/exports */
-function beginnings(folder) {
-  const top = (folder.match(/^([A-Za-z]:[\\/]|\/|\\\\[^\\]+\\[^\\]+)/) || [""])[0];
-  const above = folder.replace(/[\\/]+[^\\/]+[\\/]+[^\\/]+[\\/]*$/, "");
-  return [...new Set([above, top])].filter(Boolean);
-}
-
-/** Stash's own folder picker, with a name for screen readers. @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello}} props */
-function ServerPath({ choice, set, hello }) {
-  const [folder, setFolder] = useState(hello.folder);
-  const box = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    let here = true;
-    client()
-      .query({ query: OWN_SETTINGS, variables: { ids: [PLUGIN] }, fetchPolicy: "no-cache" })
-      .then(
-        ({ data }) => here && setFolder((data.configuration.plugins[PLUGIN] || {}).outputFolder || hello.folder),
-        () => undefined
-      );
-    return () => {
-      here = false;
-    };
-  }, [hello]);
-  useEffect(() => {
-    const input = box.current && box.current.querySelector("input");
-    if (input) {
-      input.setAttribute("aria-label", "Folder or file on the server");
-      input.setAttribute("aria-describedby", "sp-path-help");
-    }
-    const browse = box.current && box.current.querySelector(".input-group-append button");
-    if (browse) {
-      browse.setAttribute("aria-label", "Browse the server's folders");
-      browse.setAttribute("title", "Browse the server's folders");
-    }
-  });
+/** @param {{format: FormatInfo, option: FormatOption, value: any, onChange: (value: any) => void}} props */
+function OptionRow({ format, option, value, onChange }) {
+  const id = `sp-option-${option.name}`;
+  if (option.type === "boolean") return h(SwitchRow, { id, name: option.label, help: option.help, checked: Boolean(value), onChange });
+  const text = { id, label: option.label, help: option.help, value: value ?? "", onChange };
+  if (option.name !== "template") return h("div", { className: "sp-block" }, h(Input, text));
+  const examples = format.examples || [];
   return h(
     "div",
-    { ref: box, className: "sp-server-path" },
-    h(C.FolderSelect, { currentDirectory: choice.to, onChangeDirectory: (/** @type {string} */ to) => set({ to }), defaultDirectories: beginnings(folder), collapsible: true, hideError: true }),
-    h("div", { id: "sp-path-help", className: "sub-heading mt-1" }, choice.to.trim() ? "Ends in a folder: the file gets a name of its own." : ["Left empty: ", h("code", { key: "folder" }, folder)])
+    { className: "sp-block" },
+    examples.length
+      ? h(
+          "div",
+          { className: "sp-buttons mt-0 mb-2", role: "group", "aria-label": "Examples to begin with" },
+          h("span", { className: "text-muted" }, "Begin with:"),
+          examples.map((example) => h(B.Button, { key: example.name, variant: "secondary", size: "sm", onClick: () => onChange(example.text) }, example.name))
+        )
+      : null,
+    h(
+      Labelled,
+      text,
+      h(B.Form.Control, { as: "textarea", id, rows: 10, className: "text-input sp-code", spellCheck: false, value: text.value, "aria-describedby": option.help ? `${id}-help` : undefined, onChange: (/** @type {any} */ event) => onChange(event.currentTarget.value) })
+    )
   );
 }
 
 /** What hardly anybody needs. @param {Props} props */
 export function MoreSection({ choice, set, hello }) {
-  const [open, setOpen] = useState(choice.reader !== "auto");
+  const [open, setOpen] = useState(choice.reader !== "auto" || Boolean(choice.chunkSize || choice.maxFileSize));
   return h(
-    "section",
-    { className: "setting-section" },
-    h("h2", { className: "sp-more" }, h(Fold, { id: "sp-more", label: "More", open, onToggle: () => setOpen(!open) })),
+    FoldSection,
+    { id: "sp-more", title: "More", summary: choice.chunkSize || choice.maxFileSize ? "in parts" : "", open, onToggle: () => setOpen(!open) },
     h(
-      B.Collapse,
-      { in: open },
+      "div",
+      { className: "sp-block" },
+      h("h3", null, "In parts"),
+      h("p", { className: "sub-heading" }, "For what cannot take a large file. Each part can be read on its own; a list of the parts lies beside them. Left empty: one file."),
       h(
         "div",
-        { id: "sp-more" },
-        h(
-          B.Card,
-          null,
-          h(
-            "div",
-            { className: "sp-block" },
-            h("h3", null, "How the library is read"),
-            h(Choices, {
-              name: "sp-reader",
-              legend: "How the library is read",
-              value: choice.reader,
-              onChange: (reader) => set({ reader }),
-              options: [
-                { value: "auto", label: "Choose for me", help: "The database where it can be read, Stash's API everywhere else." },
-                { value: "database", label: "From the database", help: "Fastest, and a picture of one moment." },
-                { value: "graphql", label: "Through Stash's API", help: "Slower; works with every version of Stash." },
-              ],
-            })
-          ),
-          h(CommandBlock, { choice, hello })
-        )
+        { className: "sp-filter-grid" },
+        h(Input, { id: "sp-chunk", label: "Records a file, at most", value: choice.chunkSize, inputMode: "numeric", onChange: (chunkSize) => set({ chunkSize: chunkSize.trim() }) }),
+        h(Input, { id: "sp-max-size", label: "Megabytes a file, at most", value: choice.maxFileSize, inputMode: "numeric", onChange: (maxFileSize) => set({ maxFileSize: maxFileSize.trim() }) })
       )
-    )
+    ),
+    h(
+      "div",
+      { className: "sp-block" },
+      h("h3", null, "How the library is read"),
+      h(Choices, {
+        name: "sp-reader",
+        legend: "How the library is read",
+        value: choice.reader,
+        onChange: (reader) => set({ reader }),
+        options: [
+          { value: "auto", label: "Choose for me", help: "The database where it can be read, Stash's API everywhere else." },
+          { value: "database", label: "From the database", help: "Fastest, and a picture of one moment." },
+          { value: "graphql", label: "Through Stash's API", help: "Slower; works with every version of Stash." },
+        ],
+      })
+    ),
+    h(CommandBlock, { choice, hello })
   );
 }

@@ -27,6 +27,34 @@ export function Section({ title, note, aside, children }) {
   );
 }
 
+/**
+ * A section that stays small until somebody wants it; what is set in it stands in its heading.
+ * @param {{id: string, title: string, summary?: string, open: boolean, onToggle: () => void, always?: any, children?: any}} props `always`: shown folded or not
+ */
+export function FoldSection({ id, title, summary, open, onToggle, always, children }) {
+  return h(
+    "section",
+    { className: `setting-section sp-folded ${open ? "sp-open" : ""}` },
+    h("div", { className: "sp-section-head" }, h("h2", { className: "sp-more" }, h(Fold, { id, label: title, open, onToggle })), summary ? h("span", { className: "text-muted" }, summary) : null),
+    always || null,
+    h(B.Collapse, { in: open, mountOnEnter: true }, h("div", { id }, h(B.Card, null, children)))
+  );
+}
+
+/** A control under its label. @param {{id: string, label: any, help?: any, className?: string, children?: any}} props */
+export function Labelled({ id, label, help, className, children }) {
+  return h("div", { className: `sp-field ${className || ""}` }, h("label", { htmlFor: id, className: "sp-label" }, label), children, help ? h("div", { id: `${id}-help`, className: "sub-heading" }, help) : null);
+}
+
+/** A line of text under its label. @param {{id: string, label: any, help?: any, value: string, type?: string, placeholder?: string, onChange: (value: string) => void, [more: string]: any}} props */
+export function Input({ id, label, help, value, type, onChange, ...more }) {
+  return h(
+    Labelled,
+    { id, label, help },
+    h(B.Form.Control, { id, type: type || "text", className: "text-input", value, "aria-describedby": help ? `${id}-help` : undefined, onChange: (/** @type {any} */ event) => onChange(event.currentTarget.value), ...more })
+  );
+}
+
 /** One row with a control at its right. @param {{name: any, label?: string, help?: any, disabled?: boolean, children?: any}} props `label`: id of the control */
 export function Row({ name, label, help, disabled, children }) {
   return h(C.Setting, { heading: label ? h("label", { htmlFor: label, className: "mb-0" }, name) : name, subHeading: help, disabled }, children);
@@ -137,7 +165,7 @@ export function When({ iso }) {
 }
 
 /** @param {string} text @returns {Promise<void>} */
-async function copy(text) {
+export async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");
   area.value = text;
@@ -149,8 +177,8 @@ async function copy(text) {
   area.remove();
 }
 
-/** Text with a button that copies it. @param {{text: string, what: string}} props */
-export function Copyable({ text, what }) {
+/** Text with a button that copies it. @param {{text: string, what: string, block?: boolean}} props */
+export function Copyable({ text, what, block }) {
   const [done, setDone] = useState(false);
   const timer = useRef(0);
   const here = useRef(true);
@@ -170,7 +198,7 @@ export function Copyable({ text, what }) {
     });
   return h(
     "span",
-    { className: "sp-copy" },
+    { className: `sp-copy ${block ? "sp-copy-block" : ""}` },
     h("code", null, text),
     h(
       B.Button,

@@ -1,7 +1,7 @@
 // What came of a run: one sentence, its reasons when something is missing, and what can be done with the files.
 
 import { B, Fragment, Icon, Link, HOME, h, icons, useState } from "./host.js";
-import { DownloadButton, ReportButton } from "./download.js";
+import { CopyButton, DownloadButton, ReportButton, hasClipboard } from "./download.js";
 import { Copyable, ProblemBox, Sign, Warn, outcome } from "./parts.js";
 import { count, duration, size } from "./words.js";
 
@@ -18,10 +18,10 @@ export const sentenceOf = (run) => (run.error && run.error.message) || run.sente
 export const totalSize = (run) => (run.outputs || []).reduce((sum, output) => sum + (output.size || 0), 0);
 
 /**
- * @param {{record: RunRecord, fetch?: boolean, details?: boolean, children?: any}} props
- * `fetch`: the file goes to the browser by itself; `details`: the warnings, and a link to the run's page; the page itself has them elsewhere
+ * @param {{record: RunRecord, fetch?: boolean, copy?: boolean, details?: boolean, children?: any}} props
+ * `fetch`: the file goes to the browser by itself; `copy`: into its clipboard; `details`: the warnings, and a link to the run's page; the page itself has them elsewhere
  */
-export function ResultCard({ record, fetch, details, children }) {
+export function ResultCard({ record, fetch, copy, details, children }) {
   const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
   const result = outcome(record);
   const outputs = record.outputs || [];
@@ -37,7 +37,7 @@ export function ResultCard({ record, fetch, details, children }) {
     (details ? warnings : []).slice(0, 5).map((warning, index) => h(Warn, { key: index }, warning)),
     details && warnings.length > 5 ? h("p", { className: "text-muted" }, `and ${count(warnings.length - 5)} more, listed in the run's details.`) : null,
     problem ? h(ProblemBox, { problem }) : null,
-    h(Outputs, { record, fetch, onProblem: setProblem }),
+    h(Outputs, { record, fetch, copy, onProblem: setProblem }),
     h(
       "div",
       { className: "sp-buttons" },
@@ -48,13 +48,18 @@ export function ResultCard({ record, fetch, details, children }) {
   );
 }
 
-/** @param {{record: RunRecord, fetch?: boolean, onProblem: (problem: Problem | null) => void}} props */
-function Outputs({ record, fetch, onProblem }) {
+/** Whether it lies where Stash runs, and not on another server. @param {Output} output */
+const isHere = (output) => !/^https?:\/\//.test(output.path);
+
+/** @param {{record: RunRecord, fetch?: boolean, copy?: boolean, onProblem: (problem: Problem | null) => void}} props */
+function Outputs({ record, fetch, copy, onProblem }) {
   const outputs = record.outputs || [];
   if (!outputs.length) return null;
+  const clipboard = copy && outputs.length === 1 && hasClipboard() && isHere(outputs[0]);
   return h(
     Fragment,
     null,
+    clipboard ? h("div", { className: "sp-buttons" }, h(CopyButton, { run: record.run, index: 0, auto: fetch, onProblem })) : null,
     h(
       "ul",
       { className: "sp-outputs" },
@@ -62,12 +67,12 @@ function Outputs({ record, fetch, onProblem }) {
         h(
           "li",
           { key: output.path },
-          h(DownloadButton, { run: record.run, index, output, primary: index === 0, auto: fetch && outputs.length === 1, onProblem }),
+          isHere(output) ? h(DownloadButton, { run: record.run, index, output, primary: index === 0 && !clipboard, auto: fetch && !clipboard && outputs.length === 1, onProblem }) : null,
           h(
             "div",
             { className: "sp-output" },
             h("div", null, h("strong", null, output.path.split(/[\\/]/).pop()), h("span", { className: "text-muted" }, [" ", output.what, size(output.size)].filter(Boolean).join(" · "))),
-            h("div", { className: "sp-path" }, h("span", { className: "text-muted mr-2" }, "On the server:"), h(Copyable, { text: output.path, what: "the path" }))
+            h("div", { className: "sp-path" }, h("span", { className: "text-muted mr-2" }, isHere(output) ? "On the server:" : "Sent to:"), h(Copyable, { text: output.path, what: isHere(output) ? "the path" : "the address" }))
           )
         )
       )

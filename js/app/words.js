@@ -56,6 +56,12 @@ export function moment(iso) {
   return Number.isNaN(date.getTime()) ? iso : date.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** A day without a time. @param {string} iso "2024-05-01" */
+export function day(iso) {
+  const date = new Date(`${iso}T12:00`);
+  return Number.isNaN(date.getTime()) ? iso : date.toLocaleDateString(locale, { dateStyle: "medium" });
+}
+
 /** "2 hours ago". @param {string} iso @param {number} [now] */
 export function ago(iso, now = Date.now()) {
   const seconds = (new Date(iso).getTime() - now) / 1000;
@@ -72,8 +78,11 @@ export function ago(iso, now = Date.now()) {
 /** @param {string} text */
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** ["a", "b", "c"] -> "a, b and c". @param {string[]} list */
-export const listed = (list) => (list.length < 2 ? list.join("") : `${list.slice(0, -1).join(", ")} and ${list[list.length - 1]}`);
+/** ["a", "b", "c"] -> "a, b and c". @param {string[]} list @param {string} [last] */
+export const listed = (list, last = "and") => (list.length < 2 ? list.join("") : `${list.slice(0, -1).join(", ")} ${last} ${list[list.length - 1]}`);
+
+/** @param {string} text */
+export const quoted = (text) => `\u201c${text}\u201d`;
 
 /** A new run's id: the moment in UTC and six random hex digits. */
 export function newRunId() {

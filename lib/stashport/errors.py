@@ -299,3 +299,212 @@ class InstallFailed(PortError):
     """
 
     exit_code = 51
+
+
+# --- sending ---
+
+
+class UploadFailed(PortError):
+    """The export could not be sent to {url}: {reason}.
+
+    It is whole and kept in the export folder. Check the address, or send the file yourself.
+    """
+
+    exit_code = 44
+
+# --- encryption ---
+
+
+class WrongPassphrase(PortError):
+    """The passphrase does not open {place}.
+
+    Check capitals, keyboard layout and blanks at its ends. If you are sure of it, the beginning of the file is damaged: take another copy.
+    """
+
+    exit_code = 60
+
+
+class NotEncrypted(PortError):
+    """{place} is not encrypted: {reason}.
+
+    Read it without a passphrase or key, or look whether it is the right file.
+    """
+
+    exit_code = 61
+
+
+class DamagedEncryption(PortError):
+    """{place} is encrypted, and was cut off or changed since: {reason}.
+
+    Nothing of the damaged part was used. Take another copy of the file.
+    """
+
+    exit_code = 62
+
+
+class BlankPassphrase(PortError):
+    """The passphrase from {source} is blank.
+
+    Give one that is not empty and does not consist of blanks alone.
+    """
+
+    exit_code = 63
+
+
+class PassphraseMismatch(PortError):
+    """The two passphrases are not the same.
+
+    Type it again, twice. Nothing was encrypted.
+    """
+
+    exit_code = 64
+
+
+class BadRecipient(PortError):
+    """{which} is not a recipient: {reason}.
+
+    A recipient begins with age1 and is what age-keygen prints as public key.
+    """
+
+    exit_code = 65
+
+
+class NoIdentity(PortError):
+    """{place} is encrypted for other keys than the {count} given.
+
+    Give the key file (it holds a line AGE-SECRET-KEY-1...) that belongs to one of its recipients.
+    """
+
+    exit_code = 66
+
+
+class BadIdentity(PortError):
+    """{which} is not a key: {reason}.
+
+    A key is a line that begins with AGE-SECRET-KEY-1, as age-keygen prints it. Keep it to yourself.
+    """
+
+    exit_code = 67
+
+
+class OtherSecret(PortError):
+    """{place} is encrypted {how}, and {given}.
+
+    Give {wanted}.
+    """
+
+    exit_code = 68
+
+
+class TooCostly(PortError):
+    """{place} takes {memory} of memory to be tried with a passphrase; {limit}.
+
+    Open it with age on a larger machine, or have it encrypted again, for a key or with a smaller work factor.
+    """
+
+    exit_code = 69
+
+# --- filters ---
+
+
+class BadFilter(PortError):
+    """{what}
+
+    docs/filters.md shows everything that can be asked for, with examples.
+    """
+
+    exit_code = 17
+
+
+class UnknownSavedFilter(PortError):
+    """There is no saved filter called "{name}" for what is to be exported.
+
+    Saved filters there are: {known}.
+    """
+
+    exit_code = 18
+
+
+class DanglingFilter(PortError):
+    """The saved filter "{name}" asks for what is no longer in this library: {missing}.
+
+    Open it in Stash, take these out and save it again; or leave it out here.
+    """
+
+    exit_code = 19
+
+# --- bundles ---
+
+
+class NotABundle(PortError):
+    """{place} is not a bundle of Stash Port: {reason}.
+
+    Give a file that Stash Port wrote as a bundle; an encrypted one needs its passphrase or key first.
+    """
+
+    exit_code = 75
+
+
+class BundleDamaged(PortError):
+    """The bundle {place} was cut off or changed since it was written: {reason}.
+
+    Take another copy of the file. What is whole in this one, `unzip` can still take out: docs/bundle.md says how.
+    """
+
+    exit_code = 76
+
+
+class NotInBundle(PortError):
+    """The bundle {place} holds no {name}.
+
+    Its header, bundle.json, says what is inside, and what is not and why.
+    """
+
+    exit_code = 77
+
+
+class UnfitName(PortError):
+    """A file in a bundle cannot be called "{name}": {reason}.
+
+    Give the file another name, or leave it out.
+    """
+
+    exit_code = 78
+
+# --- templates ---
+
+
+class BadTemplate(PortError):
+    """The template {name} cannot be used, line {line}: {reason}.
+
+    docs/templates.md says what a template is made of.
+    """
+
+    exit_code = 70
+
+
+class TemplateFailed(PortError):
+    """The template {name} failed at line {line}: {reason}.
+
+    Change that line; docs/templates.md says what stands in a record, and what can be done with it.
+    """
+
+    exit_code = 71
+
+
+class TemplateTooMuch(PortError):
+    """The template {name} was stopped at line {line}: {reason}.
+
+    A template may work for some seconds and make some megabytes for one record; look for a loop or a macro that does not end.
+    """
+
+    exit_code = 72
+
+
+class UnknownTemplate(PortError):
+    """There is no template "{name}": {reason}.
+
+    Shipped are: {known}. A file of your own ends in .j2, and holds at most 256 kB of text.
+    """
+
+    exit_code = 73

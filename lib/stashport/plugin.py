@@ -50,6 +50,10 @@ def _answer(given: Any) -> dict[str, Any]:
 
     if mode in operations.OPERATIONS:
         return {"output": operations.answer(mode, arguments, state, plugin)}
+    if mode in ("count", "preview"):
+        from stashport.jobs.tasks import look
+
+        return {"output": look(mode, arguments, server, state)}
     if mode not in ("export", "check"):
         raise BadRequest(what=f'The plugin was asked for "{mode}", which it does not know.')
     return _task(mode, arguments, server, state)

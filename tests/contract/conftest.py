@@ -29,6 +29,7 @@ class Said(NamedTuple):
     sort: str
     location: str
     body: bytes
+    tag: str | None = None
 
     def message(self) -> str:
         """The first error in it."""
@@ -51,7 +52,7 @@ class Server(NamedTuple):
         request = urllib.request.Request(self.url + path, data=body, headers={"Content-Type": "application/json", **headers})
         try:
             with opener.open(request, timeout=30) as answer:
-                return Said(answer.status, answer.headers.get("Content-Type", ""), answer.headers.get("Location", ""), answer.read())
+                return Said(answer.status, answer.headers.get("Content-Type", ""), answer.headers.get("Location", ""), answer.read(), answer.headers["ETag"])
         except urllib.error.HTTPError as error:
             with error:
                 return Said(error.code, error.headers.get("Content-Type", ""), error.headers.get("Location", ""), error.read())
@@ -67,6 +68,13 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
+@pytest.fixture(scope="session")
+def small_stash(libraries: Libraries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStash]:
+    """A real Stash with a small library, only for tests that write nothing to it."""
+    with RealStash(tmp_path_factory.mktemp("small"), library=libraries.filled(60)) as stash:
+        yield stash
+
+
 @pytest.fixture(scope="module", params=BOTH)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """An open server with a library."""
@@ -74,7 +82,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         with StandIn(sample_library(pictures=True), pictures=PICTURES) as standin:
             yield Server(standin.url)
     else:
-        yield Server(request.getfixturevalue("shared_stash").url)
+        yield Server(request.getfixturevalue("small_stash").url)
 
 
 @pytest.fixture(scope="module", params=BOTH)
@@ -97,8 +105,8 @@ def reader(server: Server) -> Iterator[GraphQLReader]:
 
 @pytest.fixture(scope="module")
 def twin(libraries: Libraries) -> Iterator[StandIn]:
-    """A stand-in that holds what the shared Stash holds."""
-    library = libraries.filled()
+    """A stand-in that holds what the small Stash holds."""
+    library = libraries.filled(60)
     with DatabaseReader(library.database, library.blobs) as found:
         records: Records = {kind.name: [r for b in found.batches(kind, found.fields(kind)) for r in b.records] for kind in found.kinds()}
         named = {r[f.name][4:] for kind in found.kinds() for f in kind.fields if f.type == "image" for r in records[kind.name] if r[f.name]}

@@ -27,9 +27,9 @@ PARTS_LEFT_OUT = {
 
 
 @pytest.fixture(scope="module")
-def schema(shared_stash: RealStash) -> Schema:
+def schema(small_stash: RealStash) -> Schema:
     """Every type of a live Stash."""
-    return whole_schema(Connection(shared_stash.url))
+    return whole_schema(Connection(small_stash.url))
 
 
 def _told(fields: tuple[Field, ...], type_name: str, schema: Schema) -> Iterator[tuple[str, str, Field]]:

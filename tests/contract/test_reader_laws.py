@@ -30,7 +30,7 @@ def test_every_record_once_in_the_order_of_ids(reader: GraphQLReader, kind: Kind
     assert {record["id"].split(":")[0] for record in whole} == {kind.name}
     assert len(ids) == reader.count(kind) > 0
     assert list(reader.ids(kind)) == ids
-    monkeypatch.setattr(graphql, "PAGE", 7 if len(ids) > 20 else 2)
+    monkeypatch.setattr(graphql, "PAGE", 7 if len(ids) > 20 else 3)
     assert all_records(reader.batches(kind, ())) == whole
 
 

@@ -70,19 +70,19 @@ def _shape(told: Any, path: str = "") -> Iterator[str]:
         yield f"{path} {'number' if type(told) in (int, float) else type(told).__name__}"
 
 
-def test_the_same_names_are_known(twin: StandIn, shared_stash: RealStash) -> None:
+def test_the_same_names_are_known(twin: StandIn, small_stash: RealStash) -> None:
     """Introspection of the stand-in tells what a real Stash tells; if not, record standin_types.json anew."""
-    mine, real = Capabilities.of(Connection(twin.url)), Capabilities.of(Connection(shared_stash.url))
+    mine, real = Capabilities.of(Connection(twin.url)), Capabilities.of(Connection(small_stash.url))
     assert mine.arguments == real.arguments
     assert mine.types == real.types
 
 
-def test_every_document_is_answered_alike(twin: StandIn, shared_stash: RealStash, collect: Documents) -> None:
+def test_every_document_is_answered_alike(twin: StandIn, small_stash: RealStash, collect: Documents) -> None:
     """With the same library in it, the stand-in gives a real Stash's answer to each document that the product sends."""
-    documents = collect(shared_stash.url)
+    documents = collect(small_stash.url)
     assert len(documents) > 40
     for document, variables in documents:
-        mine, real = (Server(url).gql(document, variables) for url in (twin.url, shared_stash.url))
+        mine, real = (Server(url).gql(document, variables) for url in (twin.url, small_stash.url))
         assert (mine.status, mine.sort) == (real.status, real.sort), document
         mine_told, real_told = (json.loads(said.body.decode("utf-8", "surrogateescape")) for said in (mine, real))
         if "configuration{" in document:
@@ -91,11 +91,11 @@ def test_every_document_is_answered_alike(twin: StandIn, shared_stash: RealStash
             assert list(_differences(_plain(mine_told), _plain(real_told))) == [], document
 
 
-def test_images_are_served_alike(twin: StandIn, shared_stash: RealStash) -> None:
-    """The stand-in serves the bytes that a real Stash serves under the same address, and neither has one for a record that is not there."""
+def test_images_are_served_alike(twin: StandIn, small_stash: RealStash) -> None:
+    """The stand-in serves the bytes and the ETag that a real Stash serves under the same address, and neither has one where there is no record."""
     for path in [*list(twin.objects.pictures())[:20], "/scene/999999/screenshot"]:
-        mine, real = Server(twin.url).ask(path), Server(shared_stash.url).ask(path)
-        assert (mine.status, mine.body) == (real.status, real.body), path
+        mine, real = Server(twin.url).ask(path), Server(small_stash.url).ask(path)
+        assert (mine.status, mine.body, mine.tag) == (real.status, real.body, real.tag), path
 
 
 @pytest.mark.parametrize(("document", "status", "message"), REFUSED.values(), ids=REFUSED)

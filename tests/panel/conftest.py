@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 VERSION = re.search(r'const VERSION = "([^"]+)"', (REPOSITORY / "js/stash_port.js").read_text(encoding="utf-8"))[1]  # type: ignore[index]
 SCENARIO = "scenario.json"
+HOME = "/plugins/stash-port"
 
 
 def find_chromium() -> str | None:
@@ -42,8 +44,8 @@ def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """A function that opens an address in a fresh profile; the test fails if the console shows an error that `allow` does not match."""
     opened: list[tuple[Any, list[str]]] = []
 
-    def open_one(url: str, *, width: int = 1280, height: int = 900, allow: str = "") -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale="en-GB")
+    def open_one(url: str, *, width: int = 1280, height: int = 900, allow: str = "", permissions: tuple[str, ...] = ()) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale="en-GB", permissions=permissions)
         context.set_default_timeout(20_000)
         page, problems = context.new_page(), []
 
@@ -74,6 +76,38 @@ def close_release_notes(page: Any) -> None:
         page.wait_for_selector(".modal.show", state="detached")
 
 
+def export_button(page: Any) -> Any:
+    """Wait until the form knows the library's numbers; returns its button."""
+    page.wait_for_selector(".sp-summary button:has-text('record')")
+    return page.locator(".sp-summary button")
+
+
+def numbers(text: str) -> int:
+    """Return the number that a text begins with or holds, thousands separated as in English."""
+    return int(re.search(r"[\d,]+", text)[0].replace(",", ""))  # type: ignore[index]
+
+
+def unfold(page: Any, *sections: str) -> None:
+    """Open sections of the export page that are folded at first."""
+    for section in sections:
+        page.click(f".sp-folded h2 button[aria-expanded=false]:text-is('{section}')")
+
+
+def started(page: Any, press: Callable[[], None]) -> dict[str, Any]:
+    """Return the arguments of the task that a press of a button starts."""
+    with page.expect_request(lambda request: "runPluginTask" in (request.post_data or "")) as sent:
+        press()
+    args: dict[str, Any] = json.loads(sent.value.post_data)["variables"]["args"]
+    return args
+
+
+def asked(folder: Path, mode: str) -> list[dict[str, Any]]:
+    """Return what the pretended back end was asked in one mode, oldest first."""
+    log = folder / "asked.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [args for args in map(json.loads, lines) if args["mode"] == mode]
+
+
 def install_pretended(folder: Path, **scenario: Any) -> None:
     """Put the panel over the pretended back end into a plugin folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,9 +122,7 @@ def install_pretended(folder: Path, **scenario: Any) -> None:
 
 
 def set_scenario(folder: Path, **scenario: Any) -> None:
-    """Say how the next pretended run goes: `seconds`, `ends` (ok, partial, failed, nothing)."""
-    import json
-
+    """Say how it goes from now on: `seconds`, `ends` (ok, partial, failed, nothing), `text` and `times` of the file, `counting` seconds, `matches`."""
     (folder / SCENARIO).write_text(json.dumps({"version": VERSION, **scenario}), encoding="utf-8")
 
 

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 HERE = Path(__file__).parent
-KINDS = {"tag": "tags", "file": "files", "folder": "folders", "scene": "scenes", "image": "images", "setting": "settings"}
+PRESETS = HERE / "presets.json"
+ASKED = HERE / "asked.jsonl"
+KINDS = {
+    "tag": "tags", "studio": "studios", "performer": "performers", "group": "groups", "file": "files", "folder": "folders", "scene": "scenes",
+    "image": "images", "gallery": "galleries", "setting": "settings",
+}
 TOTAL = 15412
 CHUNK = 100_000
 TICKS = 20
@@ -35,25 +40,63 @@ def hello(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what the panel asks first."""
     fields = [
         {"name": name, "label": name.capitalize(), "type": "text", "privacy": privacy, "reference": None}
-        for name, privacy in (("name", "public"), ("details", "public"), ("path", "path"))
+        for name, privacy in (("name", "public"), ("details", "public"), ("rating", "personal"), ("path", "path"))
     ]
+    pack = ["none", "gzip", "zip", "7z"]
     json_format = {
-        "name": "json", "label": "JSON", "extension": "json", "description": "One file that every program reads.",
-        "compress": ["none", "gzip", "zip"], "folder": False,
+        "name": "json", "label": "JSON", "extension": "json", "description": "One file that every program reads.", "compress": pack, "folder": False,
         "options": [{"name": "indent", "label": "Indented", "type": "boolean", "default": False, "help": "Easier to read."}],
     }  # fmt: skip
     csv_format = {
-        "name": "csv", "label": "CSV", "extension": "csv", "description": "A table for each kind.",
-        "compress": ["none", "zip"], "folder": True, "options": [],
+        "name": "csv", "label": "CSV", "extension": "csv", "description": "A table for each kind.", "compress": ["none", "zip", "7z"], "folder": True, "options": [],
+    }  # fmt: skip
+    template_format = {
+        "name": "template", "label": "Template", "extension": "txt", "description": "Whatever you write a template for.", "compress": pack, "folder": False,
+        "options": [
+            {"name": "extension", "label": "Extension", "type": "text", "default": "txt", "help": "Of the file."},
+            {"name": "template", "label": "Template", "type": "text", "default": "", "help": "In the language of Jinja2."},
+        ],
+        "examples": [{"name": "Titles", "text": "{% for scene in scenes %}\n{{ scene.title }}\n{% endfor %}\n"}, {"name": "M3U", "text": "#EXTM3U\n"}],
     }  # fmt: skip
     return {
         "version": json.loads((HERE / "scenario.json").read_text())["version"],
         "kinds": [{"name": name, "plural": plural, "label": plural.capitalize(), "fields": fields} for name, plural in KINDS.items()],
-        "formats": [json_format, csv_format],
+        "formats": [json_format, csv_format, template_format],
         "folder": str(HERE / "exports"),
         "state": {"writable": True, "problem": None},
         "runs": runs,
+        "presets": presets(),
     }
+
+
+def presets() -> list[dict[str, Any]]:
+    """Return what was kept under a name."""
+    return json.loads(PRESETS.read_text()) if PRESETS.exists() else []
+
+
+def change_presets(name: str, config: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Keep, replace or delete a preset."""
+    kept = {preset["name"]: preset["config"] for preset in presets()}
+    if config is None:
+        kept.pop(name)
+    else:
+        kept[name] = config
+    PRESETS.write_text(json.dumps([{"name": name, "config": kept[name]} for name in sorted(kept)]))
+    return presets()
+
+
+def preview(config: dict[str, Any], limit: int) -> dict[str, Any]:
+    """Return records as they are and as they would leave."""
+    before = {"name": "Jane Doe", "details": "Left arm; \"Mom\"", "rating": 80, "path": "/home/jane/videos/one.mp4", "tags": ["tag:3"]}
+    after = dict(before)
+    if config.get("privacy", "full") != "full":
+        del after["path"], after["rating"]
+    if config.get("privacy") == "anonymous":
+        after["name"] = "Performer 1"
+    for name in config.get("excludeFields", []):
+        after.pop(name, None)
+    kind = next(name for name, plural in KINDS.items() if plural == config["kinds"][0])
+    return {"records": [{"kind": kind, "before": before, "after": after}] * limit, "notes": ["Names of performers come from a list of ours."]}
 
 
 def export(args: dict[str, Any], scenario: dict[str, Any], runs: Path) -> None:
@@ -97,8 +140,9 @@ def export(args: dict[str, Any], scenario: dict[str, Any], runs: Path) -> None:
     if ends not in errors:
         file = HERE / "exports" / f"{args['run']}.json"
         file.parent.mkdir(exist_ok=True)
-        file.write_bytes(bytes(range(256)) * 1000)
-        record["outputs"] = [{"path": str(file), "size": file.stat().st_size, "what": "JSON"}]
+        file.write_bytes(scenario["text"].encode() * scenario.get("times", 1) if "text" in scenario else bytes(range(256)) * 1000)
+        sent = args["config"].get("url")
+        record["outputs"] = [{"path": sent["url"] if sent else str(file), "size": file.stat().st_size, "what": "JSON"}]
         record["sentence"] = f"Exported {TOTAL:,} records."
     if ends == "partial":
         record["warnings"] = ["The covers of 4 scenes are missing."]
@@ -113,6 +157,19 @@ def main() -> None:
     runs = Path(given["server_connection"]["Dir"]) / "pretended"
     runs.mkdir(exist_ok=True)
     mode = args["mode"]
+    with ASKED.open("a") as log:
+        log.write(json.dumps(args) + "\n")
+    if mode == "count":
+        time.sleep(scenario.get("counting", 0))
+        answer(counts=dict.fromkeys(args["config"]["kinds"], scenario.get("matches", 7)))
+    if mode == "preview":
+        answer(**preview(args["config"], args["limit"]))
+    if mode == "secret":
+        answer(id="0123456789abcdef")
+    if mode == "presets":
+        answer(presets=presets())
+    if mode in ("savePreset", "deletePreset"):
+        answer(presets=change_presets(args["name"], args.get("config")))
     if mode == "export":
         export(args, scenario, runs)
         return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.stash import REPOSITORY
 
-from .conftest import VERSION, set_scenario
+from .conftest import HOME, VERSION, export_button, numbers, set_scenario, started, unfold
 from .proxy import prefix_proxy
 
 if TYPE_CHECKING:
@@ -21,19 +21,7 @@ if TYPE_CHECKING:
 
     from support.stash import RealStash
 
-HOME = "/plugins/stash-port"
 pytestmark = pytest.mark.real_stash
-
-
-def export_button(page: Any) -> Any:
-    """Wait until the form knows the library's numbers; returns its button."""
-    page.wait_for_selector(".sp-summary button:has-text('record')")
-    return page.locator(".sp-summary button")
-
-
-def numbers(text: str) -> int:
-    """Return the number that a text begins with or holds, thousands separated as in English."""
-    return int(re.search(r"[\d,]+", text)[0].replace(",", ""))  # type: ignore[index]
 
 
 # --- over the real back end ---------------------------------------------------------------------------------------------------------------
@@ -61,7 +49,7 @@ def test_the_export_arrives_as_the_command_line_writes_it(installed: RealStash, 
     page.click("label[for=sp-field-scenes-details]")
     page.click("label[for=sp-kind-tags]")
     page.click("label[for=sp-related-direct]")
-    page.click("button:has-text('More')")
+    unfold(page, "More")
     page.click("button:has-text('The same on the command line')")
     command = shlex.split(page.inner_text("#sp-command code"))
     with page.expect_download() as coming:
@@ -198,16 +186,15 @@ def test_what_is_sent_is_what_was_chosen(pretended: RealStash, open_page: Callab
     page.click("label[for=sp-option-indent]")
     page.click("label[for=sp-place-server]")
     page.fill(".sp-server-path input", "/exports/mine.json.gz")
-    assert "with what they refer to, as one JSON file, gzip, to /exports/mine.json.gz on the server" in page.inner_text(".sp-readback")
-    with page.expect_request(lambda request: "runPluginTask" in (request.post_data or "")) as sent:
-        export_button(page).click()
-    args = json.loads(sent.value.post_data)["variables"]["args"]
+    said = "with what they refer to, without 1 field, as one JSON file, indented, gzip, to /exports/mine.json.gz on the server"
+    assert said in page.inner_text(".sp-readback")
+    args = started(page, export_button(page).click)
     assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{6}", args["run"])
     assert args["mode"] == "export"
     assert args["config"] == {
-        "format": "json", "kinds": ["tags", "files", "folders", "scenes", "settings"], "fields": {"scenes": ["name", "path"]},
-        "related": "direct", "includeFiles": True, "images": False, "compress": "gzip",
-        "options": {"indent": True}, "download": False, "to": "/exports/mine.json.gz",
+        "format": "json", "kinds": ["tags", "studios", "performers", "groups", "files", "folders", "scenes", "galleries", "settings"],
+        "fields": {"scenes": ["name", "rating", "path"]}, "related": "direct", "includeFiles": True, "images": False, "compress": "gzip",
+        "formatOptions": {"indent": True}, "download": False, "to": "/exports/mine.json.gz",
     }  # fmt: skip
     page.wait_for_selector(".sp-verdict:has-text('Done')")
     page.click("button:has-text('Export again')")
@@ -250,10 +237,20 @@ def test_every_control_has_a_name_and_a_phone_has_room(pretended: RealStash, ope
     page = open_page(pretended.url + HOME, width=360, height=740)
     export_button(page)
     page.click("button[aria-label^='Scenes:']")
-    page.click("label[for=sp-place-server]")
+    page.click("label[for=sp-format-template]")
+    page.click("label[for=sp-compress-7z]")
+    page.click("label[for=sp-place-url]")
+    page.click("label[for=sp-sign]")
+    unfold(page, "Presets", "Filters", "Privacy", "Encryption", "More")
+    page.click("[aria-controls=sp-privacy-more]")
+    page.click("label[for=sp-encrypt-recipients]")
+    page.click("label[for=sp-encrypt-passphrase]")
+    page.click("button:has-text('Show three records')")
+    page.wait_for_selector(".sp-preview")
+    page.wait_for_selector("#sp-saved-scenes")
     page.wait_for_selector("#sp-field-scenes-name")
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll('.stash-port input, .stash-port button, .stash-port a')]
+        """() => [...document.querySelectorAll('.stash-port :is(input, select, textarea, button, a):not([type=hidden])')]
             .filter(e => !e.getAttribute('aria-label') && !(e.labels && [...e.labels].some(l => l.innerText.trim())) && !e.innerText.trim())
             .map(e => e.outerHTML)"""
     )
@@ -262,6 +259,10 @@ def test_every_control_has_a_name_and_a_phone_has_room(pretended: RealStash, ope
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
     assert len(ids) == len(set(ids))
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.click("label[for=sp-encrypt-none]")
+    page.click("label[for=sp-format-json]")
+    page.click("label[for=sp-place-server]")
+    page.wait_for_selector(".sp-server-path input[aria-label]")
     page.click("label[for=sp-place-browser]")
     with page.expect_download():
         export_button(page).click()

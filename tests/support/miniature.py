@@ -47,12 +47,17 @@ def sample_library(*, pictures: bool = False) -> Records:
     return found
 
 
-def write_miniature(path: Path, records: Records, pictures: dict[str, bytes] | None = None, *, blobs: Path | None = None) -> Path:
-    """Make a database file that holds these records; pictures go into a folder when one is given."""
+def write_miniature(path: Path, records: Records, pictures: dict[str, bytes] | None = None, *, blobs: Path | None = None, indexed: bool = False) -> Path:
+    """Make a database file that holds these records; pictures go into a folder when one is given.
+
+    With indexes each list is found by its owner through one, as in Stash's own databases most are; the reader works in two ways accordingly.
+    """
     with closing(sqlite3.connect(path)) as db:
         for table, columns in sorted(_schema().items()):
             listed = ",".join("id INTEGER PRIMARY KEY" if name == "id" else f'"{name}"' for name in sorted(columns))
             db.execute(f"CREATE TABLE {table}({listed})")
+        for number, (table, owner) in enumerate(_owners() if indexed else ()):
+            db.execute(f"CREATE INDEX by_owner_{number} ON {table}({owner})")
         db.execute("CREATE TABLE schema_migrations(version, dirty)")
         db.execute("INSERT INTO schema_migrations VALUES (?,0)", (max(KNOWN_SCHEMAS),))
         db.execute("CREATE TABLE blobs(checksum PRIMARY KEY, blob)")
@@ -90,6 +95,13 @@ def _schema() -> dict[str, set[str]]:
                 if not _aliases(f.join.table).keys() - {""}:
                     found.setdefault(f.join.table, set()).update(_bare(f"{f.join.owner} {f.join.order} {f.join.value}"))
     return found
+
+
+def _owners() -> Iterator[tuple[str, str]]:
+    """(table, column) by which each list is found."""
+    for f in (f for kind in KINDS for f in kind.fields if f.join):
+        alias, _, column = f.join.owner.rpartition(".")
+        yield _aliases(f.join.table)[alias], column
 
 
 def _note(found: dict[str, set[str]], tables: str, sql: str) -> None:

@@ -14,7 +14,8 @@ from stashport.jobs.export import export
 from stashport.jobs.sample import SampleReader
 from stashport.model.fields import FORMAT_VERSION, KINDS
 from stashport.model.records import Batch, canonical, encode, number_of
-from stashport.output.members import Source, Target
+from stashport.output.members import Target
+from stashport.output.source import Source
 from stashport.runs.state import State
 from stashport.stash.source import Opened
 
@@ -67,7 +68,7 @@ def value(field: Field) -> st.SearchStrategy[Any]:
     if field.type == "refs":
         return st.lists(reference(field.to), max_size=3)
     if field.type == "rows":
-        return st.lists(st.fixed_dictionaries({inner.name: value(inner) for inner in field.fields}), max_size=3)
+        return st.lists(st.tuples(*map(value, field.fields)).map(lambda found: {f.name: v for f, v in zip(field.fields, found, strict=True)}), max_size=3)
     if field.type == "map":
         number = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
         return st.dictionaries(some_text(), number | some_text() | st.just(""), max_size=3)
@@ -120,9 +121,11 @@ class ListReader:
 def sample() -> ListReader:
     """The sample library, to be changed at will."""
     reader = SampleReader()
-    return ListReader(
-        {kind.name: (reader.fields(kind), [r for batch in reader.batches(kind, reader.fields(kind)) for r in batch.records]) for kind in reader.kinds()}
-    )
+    library = {}
+    for kind in reader.kinds():
+        fields = reader.fields(kind)
+        library[kind.name] = (fields, [json.loads(encode(record)) for batch in reader.batches(kind, fields) for record in batch.records])
+    return ListReader(library)
 
 
 def lines_of(reader: Any) -> list[bytes]:
@@ -134,7 +137,8 @@ def write(path: Path, name: str, reader: Any, *, options: dict[str, bool] | None
     """Write a source in a format, without a run around it."""
     made_by = formats.get(name)
     with Target(path, folder=made_by.FOLDER, compress=compress, overwrite=False) as target:
-        writer = made_by.write(target, header or HEADER, {option.name: option.default for option in made_by.OPTIONS} | (options or {}))
+        told = {"fields": {kind.plural: [f.name for f in reader.fields(kind)] for kind in reader.kinds()}}
+        writer = made_by.write(target, {**(header or HEADER), **told}, {option.name: option.default for option in made_by.OPTIONS} | (options or {}))
         for kind in reader.kinds():
             writer.begin(kind, reader.fields(kind))
             for batch in reader.batches(kind, reader.fields(kind)):
@@ -161,8 +165,8 @@ def run_export(reader: Any, state: Path, **config: Any) -> Run:
 
 
 def option_sets(name: str) -> list[dict[str, bool]]:
-    """Every combination of the options of a format."""
-    options = [option.name for option in formats.get(name).OPTIONS]
+    """Every combination of the yes-or-no options of a format."""
+    options = [option.name for option in formats.get(name).OPTIONS if isinstance(option.default, bool)]
     return [dict(zip(options, chosen, strict=True)) for chosen in itertools.product((False, True), repeat=len(options))]
 
 

@@ -158,7 +158,8 @@ class StandIn:
             asked_with_key = bool(headers.get("ApiKey"))
             return _REFUSED if path == "/graphql" or asked_with_key else _to_login(target)
         told = f"http://{self.told_host or headers.get('Host', '')}{self.prefix}"
-        return self._page(path, body, told)._replace(headers=renewed)
+        page = self._page(path, body, told)
+        return page._replace(headers=page.headers + renewed)
 
     def _who(self, headers: Any, query: dict[str, list[str]]) -> tuple[bool, tuple[tuple[str, str], ...]]:
         """Whether the request may pass, and the fresh cookie that a session gets with each answer."""
@@ -172,7 +173,7 @@ class StandIn:
         return self.login is None, ()
 
     def _cookie(self) -> tuple[tuple[str, str], ...]:
-        return (("Set-Cookie", f"session={self.sign_in()}; Path=/; Max-Age={int(self.session_seconds)}; SameSite=Lax"),)
+        return (("Set-Cookie", f"session={self.sign_in()}; Path=/; Max-Age={max(1, int(self.session_seconds))}; SameSite=Lax"),)
 
     def _page(self, path: str, body: bytes, told: str) -> Answer:
         if path == "/graphql":

@@ -18,12 +18,12 @@ from stashport import formats
 from stashport.formats.csv import _escape, split
 from stashport.model.fields import BY_NAME, BY_PLURAL, KINDS
 from stashport.model.records import encode
-from stashport.output.members import COMPRESSIONS
 from stashport.output.proof import prove
 from support.records import HOSTILE, ListReader, lines_of, option_sets, read, sample, some_text, tables, write
 
+COMPRESSIONS = ("none", "gzip", "zip")
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-COMBINATIONS = [(name, options, compress) for name in formats.names() for options in option_sets(name) for compress in COMPRESSIONS]
+COMBINATIONS = [(name, options, compress) for name in formats.readable() for options in option_sets(name) for compress in COMPRESSIONS]
 
 
 def said(combination):
@@ -41,21 +41,21 @@ def test_sample_comes_back_from_every_combination(combination, tmp_path):
     assert prove(path).errors == []
 
 
-@pytest.mark.parametrize("name", formats.names())
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_random_records_come_back(kind, name, data):
+def test_random_records_come_back(kind, data):
     """Random records of each kind, with whatever their types allow, are the same after each format."""
-    reader = ListReader({kind.name: data.draw(tables(kind))}, size=data.draw(st.integers(1, 3)))
-    options = data.draw(st.sampled_from(option_sets(name)))
+    reader = ListReader({kind: data.draw(tables(BY_NAME[kind]))}, size=data.draw(st.integers(1, 3)))
     compress = data.draw(st.sampled_from(COMPRESSIONS))
-    with tempfile.TemporaryDirectory() as folder:
-        path = write(Path(folder, "export"), name, reader, options=options, compress=compress)
-        assert read(path) == lines_of(reader)
+    for name in formats.readable():
+        options = data.draw(st.sampled_from(option_sets(name)))
+        with tempfile.TemporaryDirectory() as folder:
+            path = write(Path(folder, "export"), name, reader, options=options, compress=compress)
+            assert read(path) == lines_of(reader)
 
 
-@pytest.mark.parametrize("name", formats.names())
+@pytest.mark.parametrize("name", formats.readable())
 def test_each_hostile_text_comes_back(name, tmp_path):
     """Each text of the list of hostile ones survives alone, in lists, beside an empty text, as a key and in free JSON."""
     wanted = {"tag": ("name", "aliases"), "performer": ("custom_fields", "stash_ids"), "saved_filter": ("object_filter",)}
@@ -72,7 +72,7 @@ def test_each_hostile_text_comes_back(name, tmp_path):
         assert [dict(sorted(r.items())) for r in got] == [dict(sorted(json.loads(line).items())) for line in lines_of(reader)]
 
 
-@pytest.mark.parametrize("name", formats.names())
+@pytest.mark.parametrize("name", formats.readable())
 @pytest.mark.parametrize("number", [0.0, -0.0, 5e-324, 1.7976931348623157e308, 0.1, -1e16, 1e22, 123456789.123456789, 2.0**53])
 def test_floats_keep_every_bit(name, number, tmp_path):
     """A float is the same to its last bit, however large or small."""
@@ -81,7 +81,7 @@ def test_floats_keep_every_bit(name, number, tmp_path):
     assert read(write(tmp_path / "x", name, reader)) == [encode({"id": "scene:1", "play_duration": number})]
 
 
-@pytest.mark.parametrize("name", formats.names())
+@pytest.mark.parametrize("name", formats.readable())
 def test_empty_batches_and_kinds_without_records(name, tmp_path):
     """A source that tells an empty batch first, or no record at all, makes a valid export."""
     fields = tuple(f for f in BY_NAME["tag"].fields if f.name == "name")
@@ -109,7 +109,7 @@ def test_absent_null_and_empty_stay_apart(tmp_path):
     fields = tuple(f for f in BY_NAME["tag"].fields if f.name in ("name", "aliases", "custom_fields"))
     records = [{"id": "tag:1", "name": None, "aliases": [], "custom_fields": {}}, {"id": "tag:2", "name": "x", "aliases": [""], "custom_fields": {"a": 1}}]
     reader = ListReader({"tag": (fields, records)})
-    for name in formats.names():
+    for name in formats.readable():
         assert read(write(tmp_path / name, name, reader)) == [encode(record) for record in records]
         without = ListReader({"tag": (fields[:1], [{"id": "tag:1", fields[0].name: None}])})
         assert read(write(tmp_path / f"{name}-absent", name, without)) == [encode({"id": "tag:1", fields[0].name: None})]
@@ -149,7 +149,7 @@ def test_csv_is_rfc_4180(tmp_path):
         assert rows[0][0] == "id"
         data = (path / name).read_bytes()
         assert data.endswith(b"\r\n")
-        assert b"\n" not in data.replace(b"\r\n", b"").replace(b'whatever the weather', b"") or '"' in data.decode()
+        assert b"\n" not in data.replace(b"\r\n", b"").replace(b"whatever the weather", b"") or '"' in data.decode()
 
 
 def test_csv_mark_is_there_when_wanted_only(tmp_path):
@@ -183,7 +183,7 @@ def test_safe_csv_leaves_no_formula(texts):
         path = write(Path(folder, "x"), "csv", ListReader({"tag": (fields, records), "scene": (numbers, [scene])}), options={"safe": True, "names": True})
         cells = [cell.replace("\0", "") for file in path.glob("*.csv") for row in csv.reader(io.StringIO(
             file.read_text("utf-8", "surrogateescape").replace("\0", ""), newline="")) for cell in row]
-    assert [cell for cell in cells if cell.startswith(RISKY) and not re.fullmatch(r"-[0-9.]+", cell)] == []
+    assert [cell for cell in cells if cell.startswith(RISKY) and not re.fullmatch(r"-[0-9.]+(e-?[0-9]+)?", cell)] == []
 
 
 @given(st.lists(st.text(alphabet="a|\\e,'", max_size=6), max_size=6))
@@ -193,7 +193,7 @@ def test_a_list_in_a_cell_comes_back(items):
 
 
 @pytest.mark.parametrize("compress", ["gzip", "zip"])
-@pytest.mark.parametrize("name", formats.names())
+@pytest.mark.parametrize("name", formats.readable())
 def test_the_same_records_make_the_same_bytes(name, compress, tmp_path):
     """Packing adds no time and no name: two exports of the same records are equal byte for byte."""
     one, two = (write(tmp_path / n, name, sample(), compress=compress) for n in ("one", "two"))
@@ -201,7 +201,7 @@ def test_the_same_records_make_the_same_bytes(name, compress, tmp_path):
     assert [(one / file).read_bytes() for file in files] == [(two / file).read_bytes() for file in files]
 
 
-@pytest.mark.parametrize("name", formats.names())
+@pytest.mark.parametrize("name", formats.readable())
 def test_a_zip_is_a_zip_for_everybody(name, tmp_path):
     """Python's zipfile finds nothing wrong with a packed export."""
     with zipfile.ZipFile(write(tmp_path / "x.zip", name, sample(), compress="zip")) as packed:

@@ -9,31 +9,49 @@ A module here whose name has no underscore in front *is* a format; adding the fi
     read(members)                         -> Reading
     recognises(members)                   whether these files look like this format
 
+and, where they apply,
+
+    NEEDS                                 a Need: the package that it cannot do without
+    READS = False                         what it writes is for people and cannot be read back (read refuses, recognises says no); its writer keeps
+                                          in `rendered` the size and SHA-256 of each member, to which the files are held instead
+    extension(options)                    the extension, where it depends on the options.  Errors: as `write`
+
 Members are the files of an export (see output.members): formats never open a path themselves.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from stashport.errors import BadFile, UnknownFormat
+from stashport.errors import BadFile, MissingLibrary, UnknownFormat
 from stashport.model.records import Batch
 from stashport.model.table import Field, Kind
 
 Header = dict[str, Any]
+Options = dict[str, Any]
 
 
 class Option(NamedTuple):
-    """A yes-or-no choice of a format."""
+    """A choice of a format; `kind` is "boolean" (yes or no) or "text"."""
 
     name: str
     label: str
-    default: bool
+    default: bool | str
     help: str
+    kind: str = "boolean"
+
+
+class Need(NamedTuple):
+    """A package that a format cannot do without: the feature that `check --install` knows it by, what is imported, and what it is called."""
+
+    feature: str
+    module: str
+    package: str
 
 
 class WriteMembers(Protocol):
@@ -95,7 +113,7 @@ class Format(Protocol):
     FOLDER: bool
     OPTIONS: tuple[Option, ...]
 
-    def write(self, members: WriteMembers, header: Header, options: dict[str, bool]) -> Writer:
+    def write(self, members: WriteMembers, header: Header, options: Options) -> Writer:
         """Begin to write."""
         ...
 
@@ -124,10 +142,42 @@ def get(name: str) -> Format:
     return found
 
 
+def need(found: Format) -> None:
+    """Errors: MissingLibrary when the package of a format is not there."""
+    wanted: Need | None = getattr(found, "NEEDS", None)
+    if wanted and importlib.util.find_spec(wanted.module) is None:
+        raise MissingLibrary(feature=found.LABEL, package=wanted.package, feature_name=wanted.feature)
+
+
+def available(name: str) -> bool:
+    """Whether a format has the package that it needs.  Errors: UnknownFormat."""
+    wanted: Need | None = getattr(get(name), "NEEDS", None)
+    return wanted is None or importlib.util.find_spec(wanted.module) is not None
+
+
+def reads_back(found: Format) -> bool:
+    """Whether a format reads what it wrote."""
+    return bool(getattr(found, "READS", True))
+
+
+def extension(found: Format, options: Options) -> str:
+    """The extension of what a format makes with some options."""
+    told: Callable[[Options], str] | None = getattr(found, "extension", None)
+    return told(options) if told else found.EXTENSION
+
+
+def readable() -> tuple[str, ...]:
+    """The names of the formats that can write here, and read back what they wrote."""
+    return tuple(name for name in names() if reads_back(get(name)) and available(name))
+
+
 def detect(members: ReadMembers) -> Format:
     """The format of some files.  Errors: BadFile when they are of none."""
     for name in names():
         found = get(name)
-        if found.recognises(members):
-            return found
+        try:
+            if found.recognises(members):
+                return found
+        except OSError as error:
+            raise BadFile(place=members.place, format="an export of Stash Port", reason=error) from error
     raise BadFile(place=members.place, format="an export of Stash Port", reason=f"it is none of {', '.join(names())}")

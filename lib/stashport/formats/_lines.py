@@ -114,6 +114,7 @@ class Scanner:
                 batch = []
             if self.peek() == ",":
                 self._at += 1
+                self.peek()
                 continue
             self.expect("]")
             break

@@ -33,7 +33,7 @@ OPTIONS = (
 _NAMES = " (names)"
 # Python 3.10's csv module refuses NUL, which titles can hold: there it goes through as half of a surrogate pair, which no decoded file holds.
 _HIDDEN = "\ud800" if sys.version_info < (3, 11) else ""
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
 _MAP = (Field("field", "text"), Field("value", "json"))
 
 
@@ -74,6 +74,7 @@ class _Table:
         self._text = io.TextIOWrapper(file, encoding, errors="csv-escape", newline="")
         self._csv = csv.writer(self._text)
         self._names = names
+        self.rows = 0
         self._refs = [f for f in fields if f.type in ("ref", "refs")] if names else []
         self._columns = [(f.name, _cell(f, safe=bool(options.get("safe")))) for f in fields]
         self._csv.writerow(["id", *(f.name for f in fields), *(f.name + _NAMES for f in self._refs)])
@@ -99,12 +100,15 @@ class _Writer:
         self._names = _Names() if options.get("names") else None
         self._table: _Table | None = None
         self._sides: list[tuple[Field, _Table]] = []
+        self._rows: dict[str, int] = {}
+        self._kind = ""
         self._named = ""
         with members.open("header.json") as file:
             file.write(to_bytes(dumps({**header, "csv": {option.name: bool(options.get(option.name)) for option in OPTIONS}})))
 
     def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
         self._close()
+        self._kind = kind.plural
         main = tuple(f for f in fields if f.type not in ("rows", "map"))
         self._table = _Table(self._members.open(f"{kind.plural}.csv"), main, self._options, self._names)
         self._sides = [
@@ -123,17 +127,19 @@ class _Writer:
                 value = record.get(field.name) or ()
                 for row in [{"field": k, "value": v} for k, v in value.items()] if field.type == "map" and value else value:
                     table.row(record["id"], row)
+                    table.rows += 1
 
     def _close(self) -> None:
         if self._table:
             self._table.close()
         for _, table in self._sides:
             table.close()
+        self._rows.update({f"{self._kind}.{field.name}": table.rows for field, table in self._sides})
 
     def finish(self, counts: dict[str, int]) -> None:
         self._close()
         with self._members.open("counts.json") as file:
-            file.write(to_bytes(dumps(counts)))
+            file.write(to_bytes(dumps({**counts, **self._rows})))
 
 
 class _Reading:
@@ -143,6 +149,7 @@ class _Reading:
         written_with = self.header.get("csv")
         self._safe = isinstance(written_with, dict) and bool(written_with.get("safe"))
         self.counts: dict[str, int] | None = None
+        self._sides: dict[str, int] = {}
 
     def _json(self, name: str) -> Any:
         try:
@@ -156,6 +163,8 @@ class _Reading:
 
     def batches(self) -> Iterator[tuple[Kind, Batch]]:
         tables = {name.removesuffix(".csv") for name in self._members.names() if name.endswith(".csv")}
+        if strange := tables - {name for kind in BY_PLURAL.values() for name in _tables_of(kind)}:
+            raise self._bad(f"its table {min(strange)[:60]!r} is not known here")
         for plural, kind in BY_PLURAL.items():
             if plural in tables:
                 batch: list[Record] = []
@@ -166,10 +175,15 @@ class _Reading:
                         batch = []
                 if batch:
                     yield kind, Batch(records=batch)
-        self.counts = self._json("counts.json")
+        counts = self._json("counts.json")
+        if not isinstance(counts, dict):
+            raise self._bad("counts.json holds no counts")
+        if {name: number for name, number in counts.items() if "." in name} == self._sides:
+            self.counts = {name: number for name, number in counts.items() if "." not in name}
 
     def _records(self, kind: Kind, sides: list[Field]) -> Iterator[Record]:
         walks = [(f, self._rows(f"{kind.plural}.{f.name}.csv", {g.name: g for g in _side_fields(f)})) for f in sides]
+        self._sides.update({f"{kind.plural}.{f.name}": 0 for f in sides})
         heads = [next(walk, None) for _, walk in walks]
         for identity, main in self._rows(f"{kind.plural}.csv", kind.by_name):
             lists: Record = {}
@@ -178,7 +192,8 @@ class _Reading:
                 while (head := heads[index]) is not None and head[0] == identity:
                     rows.append(head[1])
                     heads[index] = next(walk, None)
-                lists[field.name] = {row["field"]: row["value"] for row in rows} if field.type == "map" else rows
+                self._sides[f"{kind.plural}.{field.name}"] += len(rows)
+                lists[field.name] = self._map(kind, field, rows) if field.type == "map" else rows
             found = {**main, **lists}
             yield {"id": identity, **{f.name: found[f.name] for f in kind.fields if f.name in found}}
         for (field, _), head in zip(walks, heads, strict=True):
@@ -205,6 +220,12 @@ class _Reading:
             except (csv.Error, ValueError, KeyError, OSError, RecursionError) as error:
                 raise self._bad(f"{name}: {error}") from error
 
+    def _map(self, kind: Kind, field: Field, rows: list[Record]) -> Record:
+        found = {row.get("field"): row.get("value") for row in rows}
+        if len(found) != len(rows) or None in found:
+            raise self._bad(f"{kind.plural}.{field.name}.csv has one field twice for a record, or a value without one")
+        return found
+
     def _check_titles(self, name: str, titles: list[str], fields: dict[str, Field]) -> None:
         if titles[:1] != ["id"] or len(set(titles)) != len(titles):
             raise self._bad(f"{name}: its first title is not id, or it has one twice")
@@ -226,6 +247,10 @@ class _Lines:
             if _HIDDEN and "\0" in line:
                 line, self.hid = line.replace("\0", _HIDDEN), True
             yield line
+
+
+def _tables_of(kind: Kind) -> list[str]:
+    return [kind.plural, *(f"{kind.plural}.{f.name}" for f in kind.fields if f.type in ("rows", "map"))]
 
 
 def _side_fields(field: Field) -> tuple[Field, ...]:

@@ -11,6 +11,7 @@ from stashport.runs.progress import Sink
 from stashport.runs.state import State
 
 if TYPE_CHECKING:
+    from stashport.bundle.passphrase import Passphrase
     from stashport.stash.source import Place
 
 
@@ -23,6 +24,8 @@ class Context:
     sinks: Sequence[Sink] = ()
     run_id: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    passphrase: Passphrase | None = None
+    url_secret: bytes | None = None
 
     def source(self) -> Place:
         """The source; the door has given one."""

@@ -6,15 +6,22 @@ Every key has an effect; a key that is not known is refused, so that a misspelt 
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, dataclass, field
+import platform
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from stashport import formats
+from stashport.bundle.age_keys import Recipient
 from stashport.errors import BadRequest, UnknownField, UnknownKind
+from stashport.jobs.export_design import flattened
 from stashport.model.fields import BY_NAME, BY_PLURAL, KINDS
+from stashport.model.filters import Filters
+from stashport.model.privacy import Privacy
 from stashport.model.table import Kind
-from stashport.output.members import COMPRESSIONS
+from stashport.output import COMPRESSIONS
 from stashport.output.selection import RELATED
+from stashport.output.upload import METHODS, check_url, shown
 from stashport.stash.source import READERS
 
 FILE_KINDS = frozenset({"file", "folder"})
@@ -34,12 +41,19 @@ class ExportConfig:
     to: str = ""
     download: bool = False
     overwrite: bool = False
-    options: dict[str, bool] = field(default_factory=dict)
+    options: dict[str, bool | str] = field(default_factory=dict)
     reader: str = "auto"
+    filters: Filters = field(default_factory=lambda: Filters.parse({}))
+    privacy: Privacy = field(default_factory=Privacy)
+    encrypt: dict[str, Any] = field(default_factory=dict)
+    url: dict[str, Any] = field(default_factory=dict)
+    chunkSize: int = 0  # noqa: N815
+    maxFileSize: int = 0  # noqa: N815
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> ExportConfig:
-        """Check a configuration.  Errors: BadRequest, UnknownFormat, UnknownKind, UnknownField."""
+        """Check a configuration, in the flat shape or in that of export_design.  Errors: BadRequest, UnknownFormat, UnknownKind, UnknownField, BadFilter."""
+        given = flattened(given)
         known = set(cls.__dataclass_fields__)
         for key in given:
             if key not in known:
@@ -52,12 +66,17 @@ class ExportConfig:
         values["kinds"] = tuple(kind_of(name).plural for name in _names(values.get("kinds", ())))
         values["fields"] = {kind_of(k).plural: _fields(kind_of(k), names) for k, names in _mapping("fields", values.get("fields")).items()}
         found = formats.get(str(values.get("format", "json")))
-        allowed = {option.name: option.default for option in found.OPTIONS}
+        allowed = {option.name: option for option in found.OPTIONS}
         options = _mapping("options", values.get("options"))
         for name in options:
             if name not in allowed:
                 raise BadRequest(what=f'The format {found.NAME} has no option "{name}"{_close(name, set(allowed))}.')
-        values["options"] = allowed | {name: _flag(name, value) for name, value in options.items()}
+        values["options"] = {name: _option(option, options.get(name, option.default)) for name, option in allowed.items()}
+        values["filters"] = Filters.parse(_mapping("filters", values.get("filters")))
+        values["privacy"] = Privacy.parse(values.get("privacy"), words=(platform.node(),))
+        values["encrypt"], values["url"] = _encrypt(values.get("encrypt")), _url(values.get("url"))
+        for key in ("chunkSize", "maxFileSize"):
+            values[key] = _number(key, values.get(key, 0))
         config = cls(**values)
         for key, value, possible in (("related", config.related, RELATED), ("compress", config.compress, COMPRESSIONS), ("reader", config.reader, READERS)):
             if value not in possible:
@@ -66,12 +85,46 @@ class ExportConfig:
 
     def record(self) -> dict[str, Any]:
         """The form kept in the run record; it holds no secrets."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        told = {key: list(value) if isinstance(value := getattr(self, key), tuple) else value for key in self.__dataclass_fields__}
+        told |= {"filters": self.filters.record(), "privacy": self.privacy.record(), "encrypt": sorted(self.encrypt), "url": shown(str(self.url.get("url", "")))}
+        return told
 
     def chosen_kinds(self, possible: list[Kind]) -> list[Kind]:
         """The kinds asked for, of those that the source can tell, in the order of export."""
         names = set(self.kinds) or {kind.plural for kind in KINDS}
         return [kind for kind in possible if kind.plural in names and (self.includeFiles or kind.name not in FILE_KINDS)]
+
+
+def _encrypt(given: Any) -> dict[str, Any]:
+    """{"recipients": [...]} or {"secret": id} of a passphrase that the panel handed over."""
+    wish = _mapping("encrypt", given)
+    if set(wish) - {"recipients", "secret"} or len(wish) > 1:
+        raise BadRequest(what='"encrypt" holds either "recipients" (age1...) or the "secret" of a passphrase; passphrases themselves do not belong there.')
+    if "recipients" in wish:
+        wish = {"recipients": [str(Recipient(text).text) for text in _names(wish["recipients"])]}
+        if not wish["recipients"]:
+            raise BadRequest(what='"encrypt" names no recipients.')
+    return wish
+
+
+def _url(given: Any) -> dict[str, Any]:
+    wish = {"url": given} if isinstance(given, str) else _mapping("url", given)
+    if not wish:
+        return {}
+    if set(wish) - {"url", "method", "secret"}:
+        raise BadRequest(what='"url" holds an address ("url"), a "method" (PUT or POST) and the "secret" of its signature.')
+    check_url(str(wish.get("url", "")))
+    if wish.get("method", "PUT") not in METHODS:
+        raise BadRequest(what=f'The method of a URL cannot be {wish["method"]!r}: it is one of {", ".join(METHODS)}.')
+    return wish
+
+
+def _number(key: str, value: Any) -> int:
+    """A whole number, or a size like "20 MB"."""
+    found = re.fullmatch(r"\s*([0-9]+)\s*(|[kKMG]B?)\s*", str(value))
+    if isinstance(value, bool) or not found:
+        raise BadRequest(what=f'"{key}" is a whole number, or a size like 20MB, not {value!r}.')
+    return int(found[1]) * {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3}[found[2][:1].upper()]
 
 
 def kind_of(name: str) -> Kind:
@@ -103,6 +156,14 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise BadRequest(what=f'"{key}" needs names with their values, not {value!r}.')
+    return value
+
+
+def _option(option: formats.Option, value: Any) -> bool | str:
+    if option.kind != "text":
+        return _flag(option.name, value)
+    if not isinstance(value, str) or "\0" in value:
+        raise BadRequest(what=f'"{option.name}" needs a text, not {value!r}.')
     return value
 
 

@@ -31,7 +31,7 @@ def answer(mode: str, arguments: dict[str, Any], state: State, plugin: Path) -> 
 def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
     from stashport import formats
     from stashport.model.fields import KINDS
-    from stashport.output.members import COMPRESSIONS
+    from stashport.output import COMPRESSIONS
 
     kinds = [
         {
@@ -43,13 +43,13 @@ def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
     listed = [
         {
             "name": f.NAME, "label": f.LABEL, "extension": f.EXTENSION, "description": f.DESCRIPTION, "folder": f.FOLDER, "compress": list(COMPRESSIONS),
-            "options": [{"name": o.name, "label": o.label, "type": "boolean", "default": o.default, "help": o.help} for o in f.OPTIONS],
+            "options": [{"name": o.name, "label": o.label, "type": o.kind, "default": o.default, "help": o.help} for o in f.OPTIONS],
         }
         for f in map(formats.get, formats.names())
     ]
     return {
         "version": __version__, "kinds": kinds, "formats": listed, "folder": str(state.folder / "exports"), "state": _writable(state),
-        "runs": [_summary(record) for record in _list(state, 20)],
+        "runs": [_summary(record) for record in _list(state, 20)], **_presets({}, state, plugin),
     }
 
 
@@ -118,6 +118,33 @@ def _chunk(arguments: dict[str, Any], state: State, _: Path) -> Answer:
     return {"data": downloads.chunk(path, int(arguments.get("index") or 0))}
 
 
+def _secret(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+    from stashport.runs.secrets import keep
+
+    return {"id": keep(state, str(arguments.get("value") or ""))}
+
+
+def _presets(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+    from stashport.runs.presets import presets
+
+    return {"presets": presets(state)}
+
+
+def _save_preset(arguments: dict[str, Any], state: State, plugin: Path) -> Answer:
+    from stashport.runs.presets import save
+
+    save(state, arguments.get("name"), arguments.get("config"))
+    return _presets(arguments, state, plugin)
+
+
+def _delete_preset(arguments: dict[str, Any], state: State, plugin: Path) -> Answer:
+    from stashport.runs.presets import delete
+
+    delete(state, arguments.get("name"))
+    return _presets(arguments, state, plugin)
+
+
 OPERATIONS: dict[str, Callable[[dict[str, Any], State, Path], Answer]] = {
-    "hello": _hello, "runs": _runs, "run": _run, "stop": _stop, "report": _report, "download": _download, "chunk": _chunk,
+    "hello": _hello, "runs": _runs, "run": _run, "stop": _stop, "report": _report, "download": _download, "chunk": _chunk, "secret": _secret,
+    "presets": _presets, "savePreset": _save_preset, "deletePreset": _delete_preset,
 }

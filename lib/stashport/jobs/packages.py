@@ -26,6 +26,10 @@ class Feature(NamedTuple):
 FEATURES = {
     "http": Feature("requests", "requests", "Talking to a running Stash"),
     "yaml": Feature("yaml", "pyyaml", "Configuration files in YAML"),
+    "xml": Feature("defusedxml", "defusedxml", "The format XML"),
+    "templates": Feature("jinja2", "Jinja2", "The format Template"),
+    "encryption": Feature("cryptography", "cryptography", "Encryption"),
+    "7z": Feature("py7zr", "py7zr", "7z archives"),
 }
 
 

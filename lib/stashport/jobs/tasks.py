@@ -8,6 +8,7 @@ from typing import Any
 from stashport import __version__
 from stashport.jobs.context import Context
 from stashport.runs.record import Run
+from stashport.runs.state import State
 from stashport.stash.connection import Connection
 
 PLUGIN_ID = "stash_port"
@@ -32,6 +33,21 @@ def with_server(job: Callable[[dict[str, Any], Context], Run], given: dict[str, 
         if context.run_id and not context.state.run_folder(context.run_id).exists():
             with_record(context, given, error)
         raise
+
+
+def look(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: State) -> dict[str, Any]:
+    """An operation that asks the server; its errors are part of the answer."""
+    from stashport.errors import PortError
+    from stashport.jobs.packages import use
+    from stashport.jobs.preview import count, preview
+
+    use(state)
+    try:
+        context = Context(state, connect(server))
+        config = arguments.get("config") or {}
+        return {"ok": True, **(count(config, context) if mode == "count" else preview(config, context, int(arguments.get("limit") or 3)))}
+    except PortError as error:
+        return {"ok": False, "error": error.record()}
 
 
 def with_record(context: Context, given: dict[str, Any], error: Exception) -> None:

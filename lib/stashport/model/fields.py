@@ -18,6 +18,7 @@ _CREATED, _UPDATED = time("created_at"), time("updated_at")
 _RATING = number("rating100", "rating", privacy="personal")
 _PERSONAL: dict[str, Any] = {"privacy": "personal"}
 _PATH: dict[str, Any] = {"privacy": "path"}
+_IDENTIFYING: dict[str, Any] = {"privacy": "identifying"}
 _SCAN: dict[str, Any] = {"write": "never", "merge": "keep"}
 _V31: dict[str, Any] = {"since": "0.31"}
 
@@ -40,16 +41,16 @@ TAG = Kind("tag", "tags", "Tag", "tags t", (
     text("name"), text("sort_name"), text("description"),
     texts("aliases", "tag_aliases", "tag_id", "alias"),
     refs("parents", "tag", "tags_relations", "child_id", "parent_id", write="parent_ids"),
-    flag("favorite", **_PERSONAL), flag("ignore_auto_tag"),
-    _stash_ids("tag"), image("image", "image_blob", "image_path"), _custom(), _CREATED, _UPDATED,
+    flag("favorite", **_PERSONAL), flag("ignore_auto_tag", **_PERSONAL),
+    _stash_ids("tag"), image("image", "image_blob", "image_path", **_IDENTIFYING), _custom(), _CREATED, _UPDATED,
 ), "findTags", "tags")
 
 STUDIO = Kind("studio", "studios", "Studio", "studios t", (
     text("name"), texts("aliases", "studio_aliases", "studio_id", "alias"), _urls("studio"), text("details"),
     ref("parent_studio", "studio", "parent_id", write="parent_id"),
     refs("tags", "tag", "studios_tags", "studio_id", "tag_id"),
-    _RATING, flag("favorite", **_PERSONAL), flag("ignore_auto_tag"), Field("organized", "bool", write="organized", **_V31),
-    _stash_ids("studio"), image("image", "image_blob", "image_path"), _custom(), _CREATED, _UPDATED,
+    _RATING, flag("favorite", **_PERSONAL), flag("ignore_auto_tag", **_PERSONAL), Field("organized", "bool", write="organized", **_PERSONAL, **_V31),
+    _stash_ids("studio"), image("image", "image_blob", "image_path", **_IDENTIFYING), _custom(), _CREATED, _UPDATED,
 ), "findStudios", "studios")
 
 PERFORMER = Kind("performer", "performers", "Performer", "performers t", (
@@ -59,21 +60,21 @@ PERFORMER = Kind("performer", "performers", "Performer", "performers t", (
     text("career_length"), Field("career_start", "text", write="career_start", **_V31), Field("career_end", "text", write="career_end", **_V31),
     text("tattoos"), text("piercings"), text("details"),
     refs("tags", "tag", "performers_tags", "performer_id", "tag_id"),
-    _RATING, flag("favorite", **_PERSONAL), flag("ignore_auto_tag"),
-    _stash_ids("performer"), _custom(gql_only=False), image("image", "image_blob", "image_path"), _CREATED, _UPDATED,
+    _RATING, flag("favorite", **_PERSONAL), flag("ignore_auto_tag", **_PERSONAL),
+    _stash_ids("performer"), _custom(gql_only=False), image("image", "image_blob", "image_path", **_IDENTIFYING), _CREATED, _UPDATED,
 ), "findPerformers", "performers")
 
 GROUP = Kind("group", "groups", "Group", "groups t", (
     text("name"), text("aliases"), date("date"), number("duration"), text("director"), text("synopsis", "description"), _urls("group"),
     ref("studio", "studio", "studio_id"), refs("tags", "tag", "groups_tags", "group_id", "tag_id"),
     rows("sub_groups", Join("groups_relations t", "t.containing_id", "t.order_index"), (ref("group", "group", "sub_id"), text("description")), about="group"),
-    _RATING, image("front_image", "front_image_blob", "front_image_path"), image("back_image", "back_image_blob", "back_image_path"), _custom(),
+    _RATING, image("front_image", "front_image_blob", "front_image_path", **_IDENTIFYING), image("back_image", "back_image_blob", "back_image_path", **_IDENTIFYING), _custom(),
     _CREATED, _UPDATED,
 ), "findGroups", "groups")
 
 FOLDER = Kind("folder", "folders", "Folder", "folders t", (
     text("path", **_PATH, **_SCAN), Field("basename", "text", **_PATH, **_SCAN, **_V31),
-    ref("parent_folder", "folder", "parent_folder_id", **_SCAN), ref("zip_file", "file", "zip_file_id", **_SCAN),
+    ref("parent_folder", "folder", "parent_folder_id", **_PATH, **_SCAN), ref("zip_file", "file", "zip_file_id", **_PATH, **_SCAN),
     time("mod_time", **_SCAN), _CREATED, _UPDATED,
 ), "findFolders", "folders")
 
@@ -95,7 +96,7 @@ FILE = Kind("file", "files", "BaseFile", """files t LEFT JOIN folders d ON d.id=
     LEFT JOIN video_files v ON v.file_id=t.id LEFT JOIN image_files i ON i.file_id=t.id""", (
     Field("type", "text", column="CASE WHEN v.file_id THEN 'video' WHEN i.file_id THEN 'image' ELSE 'file' END", gql="__typename", **_SCAN),
     Field("path", "text", column=f"d.path||{_SEPARATOR}||t.basename", **_PATH, **_SCAN), text("basename", **_PATH, **_SCAN),
-    ref("parent_folder", "folder", "parent_folder_id", **_SCAN), ref("zip_file", "file", "zip_file_id", **_SCAN),
+    ref("parent_folder", "folder", "parent_folder_id", **_PATH, **_SCAN), ref("zip_file", "file", "zip_file_id", **_SCAN),
     number("size", **_SCAN), time("mod_time", **_SCAN),
     rows("fingerprints", Join("files_fingerprints t", "t.file_id", "t.type,t.fingerprint"), (
         text("type"), Field("value", "text", column="CASE typeof(t.fingerprint) WHEN 'integer' THEN printf('%x',t.fingerprint) ELSE CAST(t.fingerprint AS TEXT) END")),
@@ -104,7 +105,7 @@ FILE = Kind("file", "files", "BaseFile", """files t LEFT JOIN folders d ON d.id=
     _video("audio_codec", "text"), _video("frame_rate", "float"), _video("bit_rate", "int"),
     Field("interactive", "bool", column="v.interactive", gql="", **_SCAN), Field("interactive_speed", "int", column="v.interactive_speed", gql="", **_SCAN),
     rows("captions", Join("video_captions t", "t.file_id", "t.language_code,t.caption_type"),
-         (text("language_code"), text("filename"), text("caption_type")), gql="", write="sql"),
+         (text("language_code"), text("filename", **_PATH), text("caption_type")), gql="", write="sql"),
     _CREATED, _UPDATED,
 ), "findFiles", "files")
 
@@ -121,7 +122,7 @@ SCENE = Kind("scene", "scenes", "Scene", """scenes t LEFT JOIN scenes_files p ON
     refs("tags", "tag", "scenes_tags", "scene_id", "tag_id"),
     rows("groups", Join("groups_scenes t", "t.scene_id", "t.group_id"), (ref("group", "group", "group_id"), number("scene_index")), sort=("group",), about="group"),
     refs("galleries", "gallery", "scenes_galleries", "scene_id", "gallery_id"),
-    refs("files", "file", "scenes_files", "scene_id", "file_id", order='"primary" DESC,file_id', write="file_ids", privacy="path"),
+    refs("files", "file", "scenes_files", "scene_id", "file_id", order='"primary" DESC,file_id', write="file_ids"),
     rows("scene_markers", Join("scene_markers t", "t.scene_id", "t.seconds,t.id"), _MARKER, write="mutation sceneMarkerCreate",
          sort=("seconds", "id")),
     _RATING, flag("organized", **_PERSONAL),
@@ -131,14 +132,14 @@ SCENE = Kind("scene", "scenes", "Scene", """scenes t LEFT JOIN scenes_files p ON
     Field("interactive", "bool", column="coalesce(v.interactive,0)", **_SCAN), Field("interactive_speed", "int", column="v.interactive_speed", **_SCAN),
     rows("captions", Join('video_captions t JOIN scenes_files s ON s.file_id=t.file_id AND s."primary"=1', "s.scene_id", "t.language_code,t.caption_type"),
          (text("language_code"), text("caption_type")), sort=("language_code", "caption_type"), **_SCAN),
-    _stash_ids("scene"), image("cover_image", "cover_blob", "paths{screenshot}"), _custom(), _CREATED, _UPDATED,
+    _stash_ids("scene"), image("cover_image", "cover_blob", "paths{screenshot}", **_IDENTIFYING), _custom(), _CREATED, _UPDATED,
 ), "findScenes", "scenes", "scene_filter")
 
 IMAGE = Kind("image", "images", "Image", "images t", (
     text("title"), text("code"), text("details"), text("photographer"), date("date"), _urls("image"),
     ref("studio", "studio", "studio_id"), refs("performers", "performer", "performers_images", "image_id", "performer_id"),
     refs("tags", "tag", "images_tags", "image_id", "tag_id"), refs("galleries", "gallery", "galleries_images", "image_id", "gallery_id"),
-    refs("visual_files", "file", "images_files", "image_id", "file_id", order='"primary" DESC,file_id', write="never", privacy="path",
+    refs("visual_files", "file", "images_files", "image_id", "file_id", order='"primary" DESC,file_id', write="never",
          gql="visual_files{...on VideoFile{id} ...on ImageFile{id}}"),
     _RATING, flag("organized", **_PERSONAL), number("o_counter", write="mutation imageIncrementO", merge="larger", **_PERSONAL),
     _custom(), _CREATED, _UPDATED,
@@ -148,7 +149,7 @@ GALLERY = Kind("gallery", "galleries", "Gallery", "galleries t", (
     text("title"), text("code"), text("details"), text("photographer"), date("date"), _urls("gallery"),
     ref("studio", "studio", "studio_id"), refs("performers", "performer", "performers_galleries", "gallery_id", "performer_id"),
     refs("tags", "tag", "galleries_tags", "gallery_id", "tag_id"),
-    refs("files", "file", "galleries_files", "gallery_id", "file_id", order='"primary" DESC,file_id', write="never", privacy="path"),
+    refs("files", "file", "galleries_files", "gallery_id", "file_id", order='"primary" DESC,file_id', write="never"),
     ref("folder", "folder", "folder_id", write="never", privacy="path"),
     Field("cover", "ref", "image", column="'image:'||(SELECT image_id FROM galleries_images WHERE gallery_id=t.id AND cover=1)", gql="",
           write="mutation setGalleryCover", note="GraphQL shows a fallback where none is chosen"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from stashport.model.table import Field, Kind
@@ -131,6 +131,9 @@ def keep_references(record: Record, fields: list[Field], wanted: Callable[[str, 
     return removed
 
 
+_MOST_PAGES = 1 << 14  # a thousand million records that are numbered one after the other
+
+
 class IdSet:
     """A set of non-negative numbers as bits in pages of 65,536: 8 kB a page, whatever the library's size."""
 
@@ -141,8 +144,21 @@ class IdSet:
         """Put a number in."""
         page = self._pages.get(number >> 16)
         if page is None:
+            if len(self._pages) >= _MOST_PAGES:
+                raise ValueError("ids as far apart as these are no library's")
             page = self._pages[number >> 16] = bytearray(8192)
         page[(number >> 3) & 8191] |= 1 << (number & 7)
+
+    def add_all(self, numbers: Iterable[int]) -> None:
+        """Put many numbers in."""
+        pages = self._pages
+        for number in numbers:
+            high = number >> 16
+            if high not in pages:
+                if len(pages) >= _MOST_PAGES:
+                    raise ValueError("ids as far apart as these are no library's")
+                pages[high] = bytearray(8192)
+            pages[high][(number >> 3) & 8191] |= 1 << (number & 7)
 
     def __contains__(self, number: int) -> bool:
         page = self._pages.get(number >> 16)

@@ -1,12 +1,17 @@
 """Settings of Stash that may leave it: an allow-list by section, so that a setting this version does not know is never exported by accident.
 
 A setting becomes the record `setting:<section>.<key>`.  The value of each entry is its privacy class.  Left out on purpose: user name, password hash,
-API key, stash-box keys, the Handy key.  The sections `ui` and `plugins` are free maps: they are taken as they are, but for keys that look like secrets.
+API key, stash-box keys, the Handy key.  The sections `ui` and `plugins` are free maps: they are taken as they are, but for what looks like a
+secret, by its name or by itself.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+
+from stashport.model.scrub import without_secrets_in
 
 SETTINGS: dict[str, dict[str, str]] = {
     "general": {
@@ -59,8 +64,13 @@ SECRET = {
     "general": {"apiKey": "the server's key", "username": "a login", "password": "a login", "configFilePath": "told by the server it runs on"},
     "interface": {"handyKey": "a device's key"},
 }
-_LOOKS_SECRET = re.compile(r"key|token|passw|secret|credential|cookie|auth|bearer|session|webhook|api", re.IGNORECASE)
-_URL_LOGIN = re.compile(r"://[^/@\s]+:[^/@\s]+@")
+# Names of what is secret, and words that merely sound like one of them.
+_LOOKS_SECRET = re.compile(
+    r"key|token|passw|passphrase|passcode|pwd|secret|credential|cookie|auth|bearer|session|webhook|api|jwt|private|signature|(?<![a-z])(?:pass|pin|otp|sid|pat)(?![a-z])"
+)
+_SOUNDS_SECRET = re.compile(r"key ?board|key ?word|key ?frame|key ?stroke|hot ?key|short ?cut ?key|monkey|turkey|author(?!i)|capital|rapid|therapi")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NAMING = ("name", "key", "id", "field", "label", "header", "title")
 
 
 def key_of(selection: str) -> str:
@@ -68,20 +78,44 @@ def key_of(selection: str) -> str:
     return selection.split("{", maxsplit=1)[0]
 
 
-def without_secrets(value: object, removed: list[str], path: str = "") -> object:
-    """A copy of a free map without what looks like a secret; the paths of what was taken out are added to `removed`."""
+def sounds_secret(name: str) -> bool:
+    """Whether a name is one for secrets: apiKey, auth_token, PASSWORD; not keyboard nor author."""
+    return bool(_LOOKS_SECRET.search(_SOUNDS_SECRET.sub("", _HUMP.sub(" ", name).lower())))
+
+
+def without_secrets(value: object, removed: list[str], path: str = "", *, secret: bool = False) -> object:
+    """A copy of a setting's value without what looks like a secret; the paths of what was taken out are added to `removed`.
+
+    What has a secret's name goes, with everything below it but switches; so does the value beside such a name ({"name": "apiKey", "value": "..."}).  Out of
+    other texts go logins in addresses, and what looks like a key or a token; a text that is JSON is looked through like any other value.
+    """
     if isinstance(value, dict):
+        named = secret or any(isinstance(inner, str) and str(key).lower() in _NAMING and sounds_secret(inner) for key, inner in value.items())
         kept = {}
         for key, inner in value.items():
             where = f"{path}.{key}" if path else str(key)
-            if _LOOKS_SECRET.search(str(key)) and not isinstance(inner, (bool, dict, list)) and inner not in (None, ""):
-                removed.append(where)
-            else:
-                kept[key] = without_secrets(inner, removed, where)
+            hidden = sounds_secret(str(key)) or (named and (secret or str(key).lower() not in _NAMING))
+            before = len(removed)
+            clean = without_secrets(inner, removed, where, secret=hidden)
+            if not (hidden and clean is None and len(removed) > before):
+                kept[key] = clean
         return kept
     if isinstance(value, list):
-        return [without_secrets(inner, removed, f"{path}[{i}]") for i, inner in enumerate(value)]
-    if isinstance(value, str) and _URL_LOGIN.search(value):
+        return [without_secrets(inner, removed, f"{path}[{i}]", secret=secret) for i, inner in enumerate(value)]
+    if value is None or value == "" or isinstance(value, bool):
+        return value
+    clean_text = None if secret else _clean(value)
+    if clean_text != value:
         removed.append(path)
-        return None
-    return value
+    return clean_text
+
+
+def _clean(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip()[:1] in ("{", "["):
+        with contextlib.suppress(ValueError, RecursionError):
+            inside: list[str] = []
+            clean = without_secrets(json.loads(value), inside)
+            return json.dumps(clean, ensure_ascii=False) if inside else value
+    return without_secrets_in(value)

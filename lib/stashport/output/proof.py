@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from stashport import formats
 from stashport.errors import BadFile, PortError
 from stashport.model.fields import BY_PLURAL, KINDS
 from stashport.model.records import IdSet, Record
 from stashport.model.table import Field, Kind
-from stashport.output.members import Source
-from stashport.output.shape import misshapen
+from stashport.output import parts
+from stashport.output.shape import Columns, checked, columns, gathered
+from stashport.output.source import Source
 
 _FLUSH = 50_000
 EXAMPLES = 20
@@ -50,16 +54,19 @@ class _Ids:
 
     def flush(self) -> None:
         for kind, identities in self._waiting.items():
-            numbers = self.sets.setdefault(kind, IdSet())
-            start = f"{kind}:"
-            for identity in identities:
-                if not identity.startswith(start) or not identity[len(start) :].isdigit():
-                    raise ValueError(f"{identity!r} is no id of a {kind}")
-                numbers.add(int(identity[len(start) :]))
+            start = len(kind) + 1
+            tails = [identity[start:] for identity in identities]
+            digits = "".join(tails)
+            if {identity[:start] for identity in identities} - {f"{kind}:"} or "" in tails or (digits and not (digits.isascii() and digits.isdigit())):
+                strange = next(identity for identity in sorted(identities) if not re.fullmatch(f"{kind}:[0-9]+", identity))
+                raise ValueError(f"{strange!r} is no id of a {kind}")
+            self.sets.setdefault(kind, IdSet()).add_all(map(int, tails))
             identities.clear()
 
 
-def prove(path: Path, expected: dict[str, int] | None = None, progress: object = None) -> Proof:
+def prove(
+    path: Path, expected: dict[str, int] | None = None, progress: object = None, unseal: Callable[[BinaryIO], BinaryIO] | None = None,
+) -> Proof:
     """Read an export back.
 
     expected   counts by plural name, as they were written; without it the counts in the file itself are held against its records
@@ -67,14 +74,15 @@ def prove(path: Path, expected: dict[str, int] | None = None, progress: object =
     """
     proof, present, wanted, free = Proof(), _Ids(), _Ids(), set[str]()
     images: set[str] = set()
-    source = Source(path)
+    source = Source(path, unseal)
     try:
-        reading = formats.detect(source).read(source)
+        reading = parts.reading(source)
         with_images = bool(reading.header.get("images"))
         for kind, batch in reading.batches():
-            _look(kind, batch.records, proof, present, wanted, free)
+            found = _look(kind, batch.records, proof, present, wanted, free)
+            _compare_fields(kind, batch.records, found, reading.header.get("fields"))
             if with_images:
-                images.update(value[4:] for f in kind.fields if f.type == "image" for record in batch.records if (value := record.get(f.name)))
+                images.update(value[4:] for f in kind.fields if f.type == "image" for value in found.get(f.name, ()) if value)
             if callable(progress):
                 progress(len(batch))
         present.flush()
@@ -100,40 +108,81 @@ def prove(path: Path, expected: dict[str, int] | None = None, progress: object =
     return proof
 
 
+def prove_rendered(
+    path: Path, rendered: dict[str, tuple[int, str]], written: dict[str, int], unseal: Callable[[BinaryIO], BinaryIO] | None = None,
+) -> Proof:
+    """For what cannot be read back: whether the files hold, byte for byte, what was made for them (size and SHA-256 by name).
+
+    That is all it says: the counts are those of the records that went in, and no reference is looked at.
+    """
+    proof, source = Proof(counts=dict(written)), Source(path, unseal)
+    try:
+        names = source.names() if path.is_dir() or len(source.names()) != 1 else list(rendered)
+        for name in rendered.keys() | set(names):
+            size, digest = 0, hashlib.sha256()
+            with source.open(name if name in source.names() else source.names()[0]) as file:
+                while data := file.read(1 << 20):
+                    size += len(data)
+                    digest.update(data)
+            if (size, digest.hexdigest()) != tuple(rendered.get(name, ())):
+                proof.errors.append(f"{name} does not hold what was made for it")
+        proof.images = sum(name.startswith("images/") for name in source.all_names())
+    except (OSError, KeyError, IndexError) as error:
+        proof.errors.append(f"{path.name}: {error}")
+    except PortError as error:
+        proof.errors.append(error.message)
+    finally:
+        source.close()
+    return proof
+
+
 def replaceable(folder: Path) -> bool:
     """Whether a folder is empty, or holds an export and nothing else, so that replacing it takes nothing of somebody's own away."""
     if not any(folder.iterdir()):
         return True
+    source = Source(folder)
     try:
-        source = Source(folder)
         formats.detect(source).read(source)
     except (PortError, OSError):
         return False
+    finally:
+        source.close()
     own = {"header", "counts", "library", *BY_PLURAL}
     return all(name.startswith("images/") or ("/" not in name and name.partition(".")[0] in own) for name in source.all_names())
 
 
-def _look(kind: Kind, records: list[Record], proof: Proof, present: _Ids, wanted: _Ids, free: set[str]) -> None:
-    if wrong := misshapen(kind, records):
-        raise ValueError(wrong)
+def _look(kind: Kind, records: list[Record], proof: Proof, present: _Ids, wanted: _Ids, free: set[str]) -> Columns:
+    found = checked(kind, records)
     proof.counts[kind.plural] = proof.counts.get(kind.plural, 0) + len(records)
-    identities = [record["id"] for record in records]
     if kind.table:
-        present.add(kind.name, identities)
+        present.add(kind.name, found["id"])
     else:
-        free.update(identities)
-    _gather(kind.fields, records, wanted)
+        free.update(found["id"])
+    _gather(kind.fields, found, wanted)
+    return found
 
 
-def _gather(fields: tuple[Field, ...], records: list[Record], wanted: _Ids) -> None:
+def _compare_fields(kind: Kind, records: list[Record], found: Columns, told: object) -> None:
+    """The header says which fields each record has: one without them would be taken for a record whose source could not tell."""
+    names = told.get(kind.plural) if isinstance(told, dict) else None
+    if not isinstance(names, list):
+        raise ValueError(f"its header does not tell which fields its {kind.plural} have")
+    if set(found) != {"id", *names} or set(map(len, records)) != {len(found)}:
+        raise ValueError(f"its {kind.plural} have other fields than its header says")
+
+
+def _gather(fields: tuple[Field, ...], found: Columns, wanted: _Ids) -> None:
     """Note everything that these records, and the rows in them, refer to."""
     for one in fields:
+        if not one.refers or one.name not in found:
+            continue
+        column = found[one.name]
         if one.type == "ref":
-            wanted.add(one.to, [value for record in records if (value := record.get(one.name))])
+            wanted.add(one.to, filter(None, column))
         elif one.type == "refs":
-            wanted.add(one.to, itertools.chain.from_iterable([value for record in records if (value := record.get(one.name))]))
-        elif one.refers:
-            _gather(one.fields, list(itertools.chain.from_iterable([value for record in records if (value := record.get(one.name))])), wanted)
+            wanted.add(one.to, gathered(column))
+        elif rows := gathered(column):
+            _gather(one.fields, columns(rows), wanted)
 
 
 def _compare_counts(proof: Proof, told: dict[str, int] | None, expected: dict[str, int] | None) -> None:

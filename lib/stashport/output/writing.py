@@ -7,12 +7,14 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from stashport import __version__
-from stashport.formats import Format, Header, WriteMembers
+from stashport.formats import Format, Header, Options, WriteMembers, Writer, reads_back
 from stashport.model.fields import FORMAT_VERSION
+from stashport.model.privacy import Privacy
 from stashport.model.reader import Reader
 from stashport.model.records import Batch
 from stashport.model.table import Field
 from stashport.output.members import Target
+from stashport.output.parts import PartsWriter
 from stashport.output.selection import Selection
 
 if TYPE_CHECKING:
@@ -22,15 +24,15 @@ if TYPE_CHECKING:
 _MAGIC = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"RIFF", "webp"), (b"<svg", "svg"), (b"<?xml", "svg"))
 
 
-def header_for(opened: Opened, selection: Selection, choices: dict[str, Any]) -> Header:
+def header_for(opened: Opened, selection: Selection, choices: dict[str, Any], privacy: Privacy) -> Header:
     """What stands at the head of an export: by what it was made, from what, what was chosen, and what is not in it."""
-    chosen = {key: value for key, value in choices.items() if key not in ("to", "download", "overwrite", "options", "compress")}
     return {
         "format_version": FORMAT_VERSION,
         "made_by": f"Stash Port {__version__}",
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "source": opened.facts,
-        "choices": chosen,
+        "choices": privacy.choices(choices),
+        "privacy": privacy.header(),
         "images": bool(choices.get("images")),
         "fields": {kind.plural: [f.name for f in selection.fields[kind.name]] for kind in selection.kinds},
         "not_inside": {**opened.absent, **selection.left_out},
@@ -38,11 +40,14 @@ def header_for(opened: Opened, selection: Selection, choices: dict[str, Any]) ->
 
 
 def write_records(
-    members: WriteMembers, made_by: Format, header: Header, options: dict[str, bool], reader: Reader, selection: Selection, counts: dict[str, int],
-    run: Run, *, images: bool = False,
+    members: WriteMembers, made_by: Format, header: Header, options: Options, reader: Reader, selection: Selection, counts: dict[str, int],
+    run: Run, *, images: bool = False, privacy: Privacy | None = None, chunk: int = 0, largest: int = 0,
 ) -> dict[str, int]:
-    """Write everything; the number of records by plural name.  Stops gently between batches."""
-    writer = made_by.write(members, header, options)
+    """Write everything; the number of records by plural name.  Stops gently between batches.
+
+    chunk, largest   records and bytes a file, where the export is to come in numbered parts
+    """
+    writer: Writer = PartsWriter(made_by, members, header, options, chunk, largest) if chunk or largest else made_by.write(members, header, options)
     written: dict[str, int] = {}
     pictures = _Images(reader, members) if images and isinstance(members, Target) else None
     for kind in selection.kinds:
@@ -50,19 +55,27 @@ def write_records(
         run.phase(f"Writing {kind.label.lower()}", total=counts[kind.name])
         writer.begin(kind, fields)
         number, trim = 0, selection.trim(kind)
+        change = (privacy.change(kind, fields) if privacy else None) or _as_it_is
         pictured = [f for f in fields if f.type == "image"] if pictures else []
         for batch in reader.batches(kind, fields, selection.ids[kind.name]):
             run.check_stop()
-            writer.write(trim(batch))
+            batch = change(trim(batch))
+            writer.write(batch)
             if pictured and pictures:
                 pictures.note(batch, pictured)
             number += len(batch)
             run.advance(len(batch))
         written[kind.plural] = number
     writer.finish(written)
+    if not reads_back(made_by):
+        run.note("rendered", getattr(writer, "rendered", {}))
     if pictures:
         pictures.write(run)
     return written
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 class _Images:

@@ -68,6 +68,11 @@ class State:
         return self._made("downloads")
 
     @property
+    def secrets(self) -> Path:
+        """Passphrases that wait for the task that they are for."""
+        return self._made("secrets")
+
+    @property
     def locks(self) -> Path:
         """Who is writing now."""
         return self._made("locks")

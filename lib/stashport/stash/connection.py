@@ -7,10 +7,12 @@ hour, but each answer brings a fresh one: it is replaced by hand, or given up fo
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import os
 import random
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from stashport.errors import BadRequest, MissingLibrary, NotAllowed, NotStash, P
 TIMEOUT = (10.0, 300.0)
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 LOCKED_SECONDS = 60.0
+_CHECKSUM = re.compile(r"[0-9a-f]{32}")
 Tracer = Callable[[str, dict[str, Any]], None]
 
 
@@ -111,18 +114,37 @@ class Connection:
         return answer
 
     def get(self, path: str) -> bytes:
-        """The bytes behind an address of this server; only its path and query are used, since Stash may name itself by another host."""
-        return bytes(self._request("GET", self._own(path)).content)
+        """The bytes behind an address of this server; only its path and query are used, since Stash may name itself by another host.
+
+        What is not the file is an error: Stash's ETag is the checksum of the bytes, and without one an empty body or a page is no file.
+        """
+        response = self._file(self._request("GET", self._own(path)))
+        data = bytes(response.content)
+        tag = response.headers.get("etag", "").removeprefix("W/").strip('"')
+        if _CHECKSUM.fullmatch(tag):
+            if hashlib.md5(data, usedforsecurity=False).hexdigest() != tag:
+                raise NotStash(url=self.url, reason=f"{path} brought other bytes than its ETag says")
+        elif not data or response.headers.get("content-type", "").startswith("text/html"):
+            raise NotStash(url=self.url, reason=f"{path} brought {'a page' if data else 'nothing'} where a file should be")
+        return data
 
     def download(self, path: str) -> Iterator[bytes]:
-        """The same in pieces, for large files; not tried again."""
-        with self._request("GET", self._own(path), stream=True, again=False) as response:
-            yield from response.iter_content(1 << 20)
+        """The same in pieces, for large files; not checked and not tried again."""
+        with self._file(self._request("GET", self._own(path), stream=True, again=False)) as response:
+            try:
+                yield from response.iter_content(1 << 20)
+            except self._requests.RequestException as error:
+                raise Unreachable(url=self.url, reason=_short(error)) from error
+
+    def _file(self, response: Any) -> Any:
+        if response.status_code != 200:
+            raise NotStash(url=self.url, reason=f"HTTP {response.status_code} where a file should be")
+        return response
 
     def _own(self, path: str) -> str:
         parts = urlsplit(urljoin(self.url + "/", path))
         prefix = urlsplit(self.url).path
-        inner = parts.path.removeprefix(prefix)
+        inner = parts.path.removeprefix(prefix) if parts.path.startswith(prefix + "/") else parts.path
         return inner + (f"?{parts.query}" if parts.query else "")
 
     def _request(self, method: str, path: str, *, body: bytes | None = None, stream: bool = False, again: bool = True) -> Any:
@@ -134,7 +156,10 @@ class Connection:
             if self._cookie:
                 headers["Cookie"] = f"session={self._cookie}"
             try:
-                response = self._session.request(method, self.url + path, data=body, headers=headers, timeout=TIMEOUT, stream=stream, allow_redirects=False)
+                response = self._session.request(
+                    method, self.url + path, data=body, headers=headers, timeout=TIMEOUT, stream=stream, allow_redirects=False,
+                    verify=self._session.verify,  # said again: REQUESTS_CA_BUNDLE would go before the session's
+                )
             except self._requests.RequestException as error:
                 reason = _short(error)
             else:

@@ -51,7 +51,8 @@ class DatabaseReader:
             self._db.execute("BEGIN")
             version, dirty = self._db.execute("SELECT version, dirty FROM schema_migrations").fetchone()
         except _DAMAGED as error:
-            raise NotADatabase(place=self.path, reason=error) from error
+            kind = DatabaseDamaged if "malformed" in str(error) else NotADatabase
+            raise kind(place=self.path, reason=error) from error
         except TypeError as error:
             raise NotADatabase(place=self.path, reason="it holds no schema version") from error
         if version not in KNOWN_SCHEMAS or dirty:

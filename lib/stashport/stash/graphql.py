@@ -1,7 +1,7 @@
 """Reads a running Stash through its API: any version, any access.
 
 Constant documents with variables, 500 records a page, ids for relations; the next page is fetched while this one is worked on.  Scenes, images and
-galleries are paged by id; the other kinds by offset, with a step back when the count has shrunk meanwhile.
+galleries are paged by id; the other kinds by offset, in pages that overlap.
 """
 
 from __future__ import annotations
@@ -112,26 +112,31 @@ class GraphQLReader:
                 page = following.result() if following else []
 
     def _by_offset(self, kind: Kind, selection: str) -> Iterator[list[dict[str, Any]]]:
+        """Each page begins with a record that was read already: then nothing is missed, whatever was deleted or added meanwhile."""
         document = (
-            f'query StashPortPage($page:Int!){{found:{kind.find}(filter:{{page:$page,per_page:{PAGE},sort:"id",direction:ASC}})'
+            f'query StashPortPage($page:Int!,$size:Int!){{found:{kind.find}(filter:{{page:$page,per_page:$size,sort:"id",direction:ASC}})'
             f"{{count {kind.listing}{{{selection}}}}}}}"
         )
-        position, last, count = 0, 0, None
-        while count is None or position < count:
-            found = self.connection.query(document, {"page": position // PAGE + 1})["found"]
+        position, last = 0, 0
+        while True:
+            # Pages start at multiples of their size: one is chosen that starts close before what comes next.
+            before = max(0, position - 1)
+            size = max(range(max(2, PAGE * 4 // 5), PAGE + 3), key=lambda size: size - before % size)
+            start = before // size * size
+            found = self.connection.query(document, {"page": start // size + 1, "size": size})["found"]
             page = found[kind.listing]
-            if not page and position < found["count"]:
-                raise ServerError(url=self.connection.url, reason=f"an empty page of {kind.plural} before the end ({position} of {found['count']})")
-            if count is not None and found["count"] < count:
-                # Something was deleted meanwhile: what came after it moved forward, over the edge of the page.
-                position, count = max(0, position - (count - found["count"])), found["count"]
+            if start and (not page or int(page[0]["id"]) > last):
+                position = start  # records before it were deleted: a step back
                 continue
-            count = found["count"]
-            position = (position // PAGE) * PAGE + len(page)
             fresh = [one for one in page if int(one["id"]) > last]
             if fresh:
                 last = int(fresh[-1]["id"])
                 yield fresh
+            position = start + len(page)
+            if len(page) < size:
+                if position < found["count"]:
+                    raise ServerError(url=self.connection.url, reason=f"only {position} of {found['count']} {kind.plural} came")
+                return
 
     def _chosen(self, kind: Kind, selection: str, only: IdSet) -> Iterator[list[dict[str, Any]]]:
         known = self.can.arguments.get(kind.find, frozenset())

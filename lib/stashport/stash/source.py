@@ -125,7 +125,7 @@ def _open_server(connection: Connection, wish: str, stack: contextlib.ExitStack)
     path = Path(status["workingDir"]) / status["databasePath"]
     blobs = told["configuration"]["general"]["blobsPath"]
     try:
-        if path.is_file():
+        if _is_here(path):
             database = stack.enter_context(DatabaseReader(path, Path(status["workingDir"]) / blobs if blobs else None))
             if not _same_library(database, server):
                 raise NoSuchSource(place=path)
@@ -143,6 +143,13 @@ def _open_server(connection: Connection, wish: str, stack: contextlib.ExitStack)
     facts["reader"] = "database"
     opened.reader, opened.absent = Beside(database, server), {}
     return opened
+
+
+def _is_here(path: Path) -> bool:
+    """Whether there is such a file: another machine's path may be no name here, or one that may not be looked at."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_file()
+    return False
 
 
 def _same_library(database: DatabaseReader, server: GraphQLReader) -> bool:

@@ -1,0 +1,145 @@
+// The choice as the back end takes it, and back: task, preview, count and presets share one set of keys.
+// Pure: knows nothing of the page.
+
+import { BELOW, DAYS, PICKED, PICKED_KINDS, filtersConfig, listsOf, noFilters } from "./filters.js";
+import { canRelate, chosenFields, chosenKinds, defaults, fitting, formatOf, implied, optionsOf, recipientsOf } from "./choice.js";
+
+/** What a secret's place holds until the secret is handed over. */
+export const ASKED = "";
+
+/** Only what differs from the back end's own defaults, and what names the result. Secrets are no part of it: `secret` is empty where one is needed. @param {Choice} choice @param {Hello} hello @returns {Record<string, any>} */
+export function toConfig(choice, hello) {
+  const kinds = chosenKinds(choice, hello);
+  const format = formatOf(choice, hello);
+  /** @type {Record<string, any>} */
+  const config = { format: choice.format, kinds: kinds.map((kind) => kind.plural), compress: choice.compress, related: canRelate(choice, hello) ? choice.related : "none" };
+  /** @type {Record<string, string[]>} */
+  const fields = {};
+  for (const kind of kinds) {
+    const chosen = chosenFields(choice, kind);
+    if (chosen.length < kind.fields.length) fields[kind.plural] = chosen.map((field) => field.name);
+  }
+  if (Object.keys(fields).length) config.fields = fields;
+  const filters = filtersConfig(choice, kinds);
+  if (Object.keys(filters).length) config.filters = filters;
+  config.includeFiles = choice.includeFiles;
+  config.images = choice.images;
+  if (choice.privacy !== "full") config.privacy = choice.privacy;
+  if (choice.excludePersonalData && !implied(choice).excludePersonalData) config.excludePersonalData = true;
+  if (choice.anonymizeData && !implied(choice).anonymizeData) config.anonymizeData = true;
+  if (choice.excludeFields.length) config.excludeFields = choice.excludeFields;
+  if (choice.encryption === "passphrase") config.encrypt = { secret: ASKED };
+  if (choice.encryption === "recipients") config.encrypt = { recipients: recipientsOf(choice.recipients) };
+  if (choice.encryption === "7z") config.encrypt7z = { secret: ASKED };
+  if (Number(choice.chunkSize)) config.chunkSize = Number(choice.chunkSize);
+  if (Number(choice.maxFileSize)) config.maxFileSize = Number(choice.maxFileSize);
+  const options = optionsOf(choice, format);
+  if (Object.keys(options).length) config.formatOptions = options;
+  if (choice.reader !== "auto") config.reader = choice.reader;
+  config.download = choice.place === "browser" || choice.place === "clipboard";
+  if (choice.place === "url") config.url = { url: choice.url.trim(), method: choice.method, ...(choice.sign ? { secret: ASKED } : {}) };
+  if (choice.place === "server") {
+    if (choice.to.trim()) config.to = choice.to.trim();
+    if (choice.overwrite) config.overwrite = true;
+  }
+  return config;
+}
+
+/** @param {Record<string, any>} config @param {string[]} keys */
+const part = (config, keys) => Object.fromEntries(keys.filter((key) => key in config).map((key) => [key, config[key]]));
+
+/** What decides which records there are. @param {Choice} choice @param {Hello} hello */
+export const toCount = (choice, hello) => part(toConfig(choice, hello), ["kinds", "includeFiles", "filters", "reader"]);
+
+/** What decides how records look. @param {Choice} choice @param {Hello} hello */
+export const toPreview = (choice, hello) =>
+  part(toConfig(choice, hello), ["kinds", "fields", "related", "includeFiles", "images", "filters", "privacy", "excludePersonalData", "anonymizeData", "excludeFields", "reader"]);
+
+/** What is kept under a name: saved filters stay names, so that a change of theirs counts. @param {Choice} choice @param {Hello} hello */
+export function toPreset(choice, hello) {
+  const config = toConfig(choice, hello);
+  const filters = { ...config.filters };
+  for (const [kind, list] of listsOf(choice, chosenKinds(choice, hello))) {
+    if (list.from !== "saved") continue;
+    filters.savedFilter = { ...filters.savedFilter, [kind.plural]: list.name };
+    filters.filter = { ...filters.filter };
+    delete filters.filter[kind.plural];
+    if (!Object.keys(filters.filter).length) delete filters.filter;
+  }
+  delete config.overwrite;
+  return Object.keys(filters).length ? { ...config, filters } : config;
+}
+
+/** @param {any} value @returns {Record<string, any>} */
+const mapping = (value) => (value && typeof value === "object" && !Array.isArray(value) ? value : {});
+/** @param {any} value @returns {string[]} */
+const texts = (value) => (Array.isArray(value) ? value.filter((one) => typeof one === "string") : []);
+/** @param {any} value */
+const text = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
+
+/** @param {Record<string, any>} kept @returns {Filters} */
+function toFilters(kept) {
+  const filters = noFilters();
+  for (const plural of PICKED_KINDS) {
+    const below = BELOW[plural];
+    filters[plural] = texts(kept[plural]).map((one) => ({ id: one.replace(/^.*:/, ""), name: `${PICKED[plural]} ${one.replace(/^.*:/, "")}` }));
+    if (below) filters[below] = kept[below] === true;
+  }
+  filters.text = text(kept.text);
+  for (const [, , first, last] of DAYS) {
+    filters[first] = text(kept[first]);
+    filters[last] = text(kept[last]);
+  }
+  filters.ratingMin = text(kept.ratingMin);
+  filters.ratingMax = text(kept.ratingMax);
+  for (const key of /** @type {("organized" | "favorite")[]} */ (["organized", "favorite"])) filters[key] = kept[key] === true ? "yes" : kept[key] === false ? "no" : "";
+  filters.has = texts(kept.has);
+  filters.misses = texts(kept.misses);
+  return filters;
+}
+
+/** A preset as a choice; what this version does not know is left out. Names of tags and the like are only their ids at first. @param {Record<string, any>} config @param {Hello} hello @returns {Choice} */
+export function fromConfig(config, hello) {
+  const choice = defaults(hello);
+  const format = hello.formats.find((one) => one.name === config.format);
+  if (format) {
+    choice.format = format.name;
+    choice.options = { [format.name]: mapping(config.formatOptions) };
+  }
+  const kinds = texts(config.kinds);
+  if (kinds.length) choice.without = hello.kinds.filter((kind) => !kinds.includes(kind.plural)).map((kind) => kind.plural);
+  for (const [plural, names] of Object.entries(mapping(config.fields))) {
+    const kind = hello.kinds.find((one) => one.plural === plural);
+    if (kind) choice.withoutFields[plural] = kind.fields.map((field) => field.name).filter((name) => !texts(names).includes(name));
+  }
+  choice.related = text(config.related) || "none";
+  choice.includeFiles = config.includeFiles !== false;
+  // Kinds of files left out by the switch are not left out by their own box.
+  if (!choice.includeFiles) choice.without = choice.without.filter((plural) => plural !== "files" && plural !== "folders");
+  choice.images = config.images === true;
+  const filters = mapping(config.filters);
+  choice.filters = toFilters(filters);
+  for (const [plural, name] of Object.entries(mapping(filters.savedFilter))) choice.lists[plural] = { from: "saved", name: text(name), filter: null, ids: null };
+  for (const [plural, filter] of Object.entries(mapping(filters.filter))) choice.lists[plural] = { from: "preset", name: "", filter: mapping(filter), ids: null };
+  for (const [plural, ids] of Object.entries(mapping(filters.ids))) choice.lists[plural] = { from: "preset", name: "", filter: null, ids: texts(ids) };
+  if (config.privacy === "share" || config.privacy === "anonymous") choice.privacy = config.privacy;
+  choice.excludePersonalData = config.excludePersonalData === true;
+  choice.anonymizeData = config.anonymizeData === true;
+  choice.excludeFields = texts(config.excludeFields);
+  const encrypt = mapping(config.encrypt);
+  choice.recipients = texts(encrypt.recipients).join("\n");
+  if (config.encrypt7z) choice.encryption = "7z";
+  else if (choice.recipients) choice.encryption = "recipients";
+  else if (config.encrypt) choice.encryption = "passphrase";
+  choice.compress = text(config.compress) || "none";
+  choice.chunkSize = text(config.chunkSize);
+  choice.maxFileSize = text(config.maxFileSize);
+  choice.reader = text(config.reader) || "auto";
+  const url = mapping(config.url);
+  choice.place = config.url ? "url" : config.download === false ? "server" : "browser";
+  choice.to = text(config.to);
+  choice.url = text(url.url);
+  choice.method = url.method === "POST" ? "POST" : "PUT";
+  choice.sign = "secret" in url;
+  return fitting(choice, hello);
+}

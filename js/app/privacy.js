@@ -1,0 +1,191 @@
+// What the file tells about the library's owner, and three records as they would leave.
+
+import { B, Fragment, Icon, Select, h, icons, useEffect, useRef, useState } from "./host.js";
+import { ask, problemOf } from "./ask.js";
+import { chosenKinds, implied } from "./choice.js";
+import { toPreview } from "./config.js";
+import { filterProblem } from "./filters.js";
+import { Choices, Fold, FoldSection, Labelled, ProblemBox, SwitchRow } from "./parts.js";
+import { capital, count, counted } from "./words.js";
+
+/** @typedef {import("./kinds.js").Props} Props */
+
+/** @type {Record<Privacy, string>} */
+const SUMMARY = { full: "everything", share: "safe to share", anonymous: "anonymous" };
+
+/** What is set, for the section's heading. @param {Choice} choice */
+function summary(choice) {
+  const also = (choice.excludePersonalData && choice.privacy === "full") || (choice.anonymizeData && choice.privacy !== "anonymous") || choice.excludeFields.length;
+  return SUMMARY[choice.privacy] + (also ? ", and more left out" : "");
+}
+
+/** @param {Props} props */
+export function PrivacySection({ choice, set, hello }) {
+  const fine = choice.excludePersonalData || choice.anonymizeData || choice.excludeFields.length > 0;
+  const [open, setOpen] = useState(choice.privacy !== "full" || fine);
+  const [more, setMore] = useState(fine);
+  const also = implied(choice);
+  return h(
+    FoldSection,
+    { id: "sp-privacy", title: "Privacy", summary: summary(choice), open, onToggle: () => setOpen(!open) },
+    h(
+      "div",
+      { className: "sp-block" },
+      h(Choices, {
+        name: "sp-profile",
+        legend: "Privacy",
+        value: choice.privacy,
+        onChange: (privacy) => set({ privacy: /** @type {Privacy} */ (privacy) }),
+        options: [
+          { value: "full", label: "Everything", help: "Each field as it is. For yourself: it can be read back into a Stash without loss." },
+          { value: "share", label: "Safe to share", help: "Only what describes the works: nothing personal (ratings, favourites, histories, your own notes), no paths or names of files, nothing that identifies this library, no secrets." },
+          { value: "anonymous", label: "Anonymous", help: "As safe to share, and each name is replaced by an invented one. The same name always by the same, so what belongs together stays together." },
+        ],
+      })
+    ),
+    h(
+      "div",
+      { className: "sp-block" },
+      h("h3", { className: "mb-0" }, h(Fold, { id: "sp-privacy-more", label: "More", open: more, onToggle: () => setMore(!more), className: "pl-0", describe: "More about privacy" })),
+      h(
+        "div",
+        { id: "sp-privacy-more", hidden: !more },
+        h(SwitchRow, { id: "sp-personal", name: "Leave out what is personal", help: also.excludePersonalData ? "The choice above does this already." : "Ratings, favourites, histories, your own notes.", checked: choice.excludePersonalData || also.excludePersonalData, disabled: also.excludePersonalData, onChange: (excludePersonalData) => set({ excludePersonalData }) }),
+        h(SwitchRow, { id: "sp-anonymize", name: "Replace names", help: also.anonymizeData ? "The choice above does this already." : "By invented ones; what belongs together stays together.", checked: choice.anonymizeData || also.anonymizeData, disabled: also.anonymizeData, onChange: (anonymizeData) => set({ anonymizeData }) }),
+        more ? h("div", { className: "sp-block" }, h(LeftOut, { choice, set, hello })) : null
+      )
+    ),
+    h(Preview, { choice, hello })
+  );
+}
+
+/** Fields by name, whatever the kind. @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello}} props */
+function LeftOut({ choice, set, hello }) {
+  /** @type {Map<string, {value: string, label: string, kinds: string[]}>} */
+  const fields = new Map();
+  for (const kind of hello.kinds) {
+    for (const field of kind.fields) {
+      const known = fields.get(field.name) || { value: field.name, label: field.label, kinds: [] };
+      known.kinds.push(kind.label.toLowerCase());
+      fields.set(field.name, known);
+    }
+  }
+  const options = [...fields.values()].sort((a, b) => a.label.localeCompare(b.label));
+  return h(
+    Labelled,
+    { id: "sp-exclude", label: "Fields to leave out of every kind" },
+    h(Select, {
+      inputId: "sp-exclude",
+      className: "react-select",
+      classNamePrefix: "react-select",
+      isMulti: true,
+      options,
+      placeholder: "None",
+      menuPortalTarget: document.body,
+      value: choice.excludeFields.map((name) => fields.get(name) || { value: name, label: name, kinds: [] }),
+      formatOptionLabel: (/** @type {any} */ option, /** @type {any} */ { context }) =>
+        context === "value" ? option.label : h(Fragment, null, option.label, " ", h("span", { className: "text-muted sp-small" }, option.kinds.length > 3 ? counted(option.kinds.length, "kind") : option.kinds.join(", "))),
+      onChange: (/** @type {any[] | null} */ chosen) => set({ excludeFields: (chosen || []).map((one) => one.value) }),
+    })
+  );
+}
+
+/** Three records as they are and as they would leave. @param {{choice: Choice, hello: Hello}} props */
+function Preview({ choice, hello }) {
+  const [shown, setShown] = useState(/** @type {{question: string, records: PreviewRecord[], notes: string[]} | null} */ (null));
+  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const [busy, setBusy] = useState(false);
+  const here = useRef(true);
+  useEffect(() => {
+    here.current = true;
+    return () => {
+      here.current = false;
+    };
+  }, []);
+  const kinds = chosenKinds(choice, hello);
+  const question = JSON.stringify(toPreview(choice, hello));
+  const stale = shown && shown.question !== question;
+  const show = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const answer = await ask({ mode: "preview", config: JSON.parse(question), limit: 3 });
+      if (here.current) setShown({ question, records: answer.records, notes: answer.notes || [] });
+    } catch (error) {
+      if (here.current) setProblem(problemOf(error));
+    }
+    if (here.current) setBusy(false);
+  };
+  return h(
+    "div",
+    { className: "sp-block" },
+    h("h3", null, "As it would leave"),
+    h(
+      "div",
+      { className: "sp-buttons mt-0" },
+      h(B.Button, { variant: "secondary", disabled: busy || !kinds.length || Boolean(filterProblem(choice, kinds)), onClick: show }, h(Icon, { icon: icons.faEye, className: "mr-2" }), busy ? "Looking…" : shown ? "Show again" : "Show three records"),
+      h("span", { role: "status", className: stale ? "text-warning" : "text-muted" }, stale ? "You have changed something since." : shown ? "Preview. Nothing has been written." : "")
+    ),
+    problem ? h(ProblemBox, { problem }) : null,
+    shown && !shown.records.length ? h("p", { className: "mt-3 mb-0" }, "Nothing matches what is chosen.") : null,
+    shown ? h("div", { className: stale ? "sp-stale" : "" }, shown.records.map((record, index) => h(PreviewTable, { key: index, record, hello })), shown.notes.map((note, index) => h("p", { key: index, className: "sub-heading" }, note))) : null
+  );
+}
+
+/** A value on one line or a few. @param {any} value */
+function written(value) {
+  if (value === null || value === undefined || value === "") return "";
+  const text = typeof value === "string" ? value : Array.isArray(value) && value.every((one) => typeof one !== "object") ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value);
+  return text.length > 240 ? `${text.slice(0, 240)}…` : text;
+}
+
+/** @param {{record: PreviewRecord, hello: Hello}} props */
+function PreviewTable({ record, hello }) {
+  const kind = hello.kinds.find((one) => one.name === record.kind || one.plural === record.kind);
+  const names = [...new Set([...Object.keys(record.before), ...Object.keys(record.after)])];
+  const order = kind ? kind.fields.map((field) => field.name) : [];
+  /** @param {string} name */
+  const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  names.sort((a, b) => place(a) - place(b));
+  const rows = names
+    .map((name) => {
+      const before = written(record.before[name]);
+      const gone = !(name in record.after) || (record.after[name] === null && record.before[name] !== null);
+      const after = gone ? "" : written(record.after[name]);
+      const field = kind && kind.fields.find((one) => one.name === name);
+      return { name: field ? field.label : capital(name.replace(/_/g, " ")), before, after, what: gone ? "removed" : before === after ? "same" : "changed" };
+    })
+    .filter((row) => row.before || row.after);
+  const removed = rows.filter((row) => row.what === "removed").length;
+  const changed = rows.filter((row) => row.what === "changed").length;
+  const word = capital(record.kind.replace(/_/g, " "));
+  return h(
+    "div",
+    { className: "sp-scroll mt-3" },
+    h(
+      "table",
+      { className: "table table-sm mb-0 sp-preview" },
+      h("caption", null, `${word}: ${removed || changed ? [removed && `${counted(removed, "field")} removed`, changed && `${count(changed)} changed`].filter(Boolean).join(", ") : "leaves as it is"}`),
+      h("thead", null, h("tr", null, ["Field", "Now", "In the export"].map((name) => h("th", { key: name, scope: "col" }, name)))),
+      h(
+        "tbody",
+        null,
+        rows.map((row) =>
+          h(
+            "tr",
+            { key: row.name, className: `sp-${row.what}` },
+            h("th", { scope: "row" }, row.name),
+            h("td", null, row.what === "removed" ? h("del", null, row.before) : row.before),
+            h(
+              "td",
+              null,
+              row.what === "removed" ? h("span", { className: "text-danger" }, h(Icon, { icon: icons.faXmark, className: "mr-1" }), "removed") : null,
+              row.what === "changed" ? [h(Icon, { key: "sign", icon: icons.faPen, className: "text-warning mr-1 sp-small" }), h("span", { key: "word", className: "sr-only" }, "changed: "), row.after] : null,
+              row.what === "same" ? h("span", { className: "text-muted" }, "the same") : null
+            )
+          )
+        )
+      )
+    )
+  );
+}

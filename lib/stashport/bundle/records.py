@@ -1,0 +1,121 @@
+"""Records in a bundle, as formats hand them over and take them: a member of NDJSON a kind, each record on a line of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from stashport.bundle.header import new_header
+from stashport.bundle.members import RECORDS
+from stashport.bundle.reader import BundleReader
+from stashport.bundle.writer import BundleWriter
+from stashport.errors import BadFile
+from stashport.formats import Header
+from stashport.model.fields import BY_PLURAL
+from stashport.model.records import Batch
+from stashport.model.table import Field, Kind
+
+BATCH = 500
+LONGEST = 64 << 20
+_LABEL = "a bundle"
+_SOURCE = {"stashVersion": "stash_version", "databaseVersion": "schema", "instanceId": "instance"}
+
+
+def header_from(export: Header, *, compression: str = "gzip", encrypted: bool = False, **more: Any) -> dict[str, Any]:
+    """A bundle's header out of an export's; `more` as for `new_header`."""
+    facts = dict(export.get("source") or {})
+    told = {ours: facts.pop(theirs, None) for ours, theirs in _SOURCE.items()}
+    source = {**{key: None if value is None else str(value) for key, value in told.items()}, **facts}
+    kept = {"source": source, "choices": export.get("choices"), "fields": export.get("fields"), "not_inside": export.get("not_inside")}
+    return new_header(compression=compression, encrypted=encrypted, **{**kept, **more})
+
+
+def export_header(header: dict[str, Any]) -> Header:
+    """An export's header out of a bundle's."""
+    source = {_SOURCE.get(key, key): value for key, value in header["source"].items() if value is not None}
+    if str(source.get("schema", "")).isdigit():
+        source["schema"] = int(source["schema"])
+    return {
+        "format_version": header["recordsVersion"], "made_by": f"Stash Port {header['version']}", "created": header["timestamp"], "source": source,
+        "choices": header["choices"], "images": header["content"]["blobs"]["count"] > 0, "fields": header["fields"], "not_inside": header["notInside"],
+    }
+
+
+class _Writer:
+    """Writes the kinds one after the other; closing the bundle is left to whoever opened it, who may have images to add."""
+
+    def __init__(self, members: BundleWriter) -> None:
+        self._members = members
+        self._file: BinaryIO | None = None
+
+    def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
+        self._end()
+        self._file = self._members.open(f"records/{kind.plural}.ndjson")
+
+    def write(self, batch: Batch) -> None:
+        if len(batch) and self._file:
+            self._file.write(b"\n".join(batch.lines) + b"\n")
+
+    def finish(self, counts: dict[str, int]) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._file:
+            self._file.close()
+        self._file = None
+
+
+class _Reading:
+    def __init__(self, members: BundleReader) -> None:
+        self._members = members
+        self.header = export_header(members.header)
+        self.counts: dict[str, int] | None = None
+
+    def batches(self) -> Iterator[tuple[Kind, Batch]]:
+        counts = {}
+        for name in self._members.names():
+            match = RECORDS.fullmatch(name)
+            if not match:
+                continue
+            kind = BY_PLURAL.get(match[1])
+            if kind is None:
+                raise self._bad(f"records of an unknown kind: {match[1]!r}")
+            counts[kind.plural] = self._members.member(name).records or 0
+            with self._members.open(name) as file:
+                for batch in self._batches(kind, file):
+                    yield kind, Batch(records=batch)
+        self.counts = counts
+
+    def _batches(self, kind: Kind, file: BinaryIO) -> Iterator[list[Any]]:
+        batch: list[Any] = []
+        number, start = 0, f"{kind.name}:"
+        while text := file.readline(LONGEST):
+            number += 1
+            try:
+                record = json.loads(text) if text.endswith(b"\n") else None
+            except (ValueError, RecursionError):
+                record = None
+            if not isinstance(record, dict) or not str(record.get("id")).startswith(start):
+                raise self._bad(f"{kind.plural}, line {number}: no {kind.name}, or longer than 64 MB")
+            batch.append(record)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _bad(self, reason: str) -> BadFile:
+        return BadFile(place=self._members.place, format=_LABEL, reason=reason)
+
+
+def write(members: BundleWriter) -> _Writer:
+    """Begin to write records into a bundle."""
+    return _Writer(members)
+
+
+def read(members: BundleReader) -> _Reading:
+    """Begin to read the records of one."""
+    return _Reading(members)
+
+

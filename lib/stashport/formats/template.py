@@ -1,0 +1,325 @@
+"""Template: whatever text a template of the user's own makes of the records; docs/templates.md tells how to write one.
+
+A template is a set of blocks: `header` and `footer`, one for each kind that is wanted (`scene`), rendered once for each of its records as it comes, and
+`before_scenes` and `after_scenes` around those.  So no template ever holds more than a record, and every record has its own bounds of time and size.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import gc
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from stashport.errors import BadTemplate, MissingLibrary, NotSupported, TemplateFailed, TemplateTooMuch, UnknownTemplate
+from stashport.formats import Header, Need, Option, Options, ReadMembers, WriteMembers
+from stashport.formats._names import Kept
+from stashport.model.fields import BY_NAME, KINDS
+from stashport.model.records import Batch, Record
+from stashport.model.table import LISTS, Field, Kind
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+NAME, LABEL, EXTENSION, FOLDER = "template", "Template", "txt", False
+DESCRIPTION = "Any text you like, by a Jinja2 template: playlists, lists, web pages; not to be read back."
+READS = False
+NEEDS = Need("templates", "jinja2", "Jinja2")
+SHIPPED = Path(__file__).with_name("templates")
+ENDING = ".j2"
+OPTIONS = (
+    Option("template", "Template", "titles", "titles, markdown, playlist, a file that ends in .j2, or the template itself", "text"),
+    Option("paths", "Path map", "", "for |map_path: FROM=TO, several with ; between", "text"),
+)
+
+_LONGEST = 256 << 10
+_HTML = ("html", "htm", "xhtml", "xml", "svg")
+# All records together: enough for any sensible template, and an end for any other.
+SECONDS, SECONDS_A_RECORD = 60.0, 0.02
+BYTES, BYTES_A_RECORD = 64 << 20, 64 << 10
+_NAMING = ("name", "title", "basename", "path")
+_EDGES = ("header", "footer")
+
+
+class Source(NamedTuple):
+    """A template's text, what it is called in messages, and the extension of what it makes."""
+
+    text: str
+    name: str
+    extension: str
+
+
+def find(given: str) -> Source:
+    """A template by the name of a shipped one, by its file, or the text itself.  Errors: UnknownTemplate."""
+    if "{%" in given or "{{" in given:
+        return Source(given, "(given as text)", EXTENSION)
+    shipped = {path.name.partition(".")[0]: path for path in sorted(SHIPPED.glob(f"*{ENDING}"))}
+    path = shipped.get(given) or Path(given).expanduser()
+    if path.suffix != ENDING:
+        raise UnknownTemplate(name=given, reason=f"no shipped one has this name, and a file of your own would end in {ENDING}", known=list(shipped))
+    try:
+        if not path.is_file():
+            raise FileNotFoundError("there is no such file")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, ValueError) as error:
+        raise UnknownTemplate(name=given, reason=getattr(error, "strerror", None) or error, known=list(shipped)) from error
+    if len(data) > _LONGEST:
+        raise UnknownTemplate(name=given, reason="the file is longer than 256 kB", known=list(shipped))
+    return Source(text, path.name, _extension(path.name))
+
+
+def _extension(name: str) -> str:
+    ending = name.removesuffix(ENDING).rpartition(".")[2].lower()
+    return ending if "." in name.removesuffix(ENDING) and re.fullmatch("[a-z0-9]{1,8}", ending) else EXTENSION
+
+
+def extension(options: Options) -> str:
+    """The extension of what a template makes: list.md.j2 makes .md.  Errors: UnknownTemplate."""
+    return find(options["template"]).extension
+
+
+def _to_bytes(error: UnicodeError) -> tuple[bytes, int]:
+    """Bytes of file names that were no UTF-8 leave as they came; what is no character at all becomes a question mark."""
+    assert isinstance(error, UnicodeEncodeError)
+    characters = error.object[error.start : error.end]
+    return b"".join(bytes([ord(c) - 0xDC00]) if "\udc80" <= c <= "\udcff" else b"?" for c in characters), error.end
+
+
+codecs.register_error("stashport-bytes", _to_bytes)
+
+
+class _Kind:
+    """What the writer needs of a kind: the value of each field that a record may lack."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.empty: dict[str, Any] = {f.name: ({} if f.type == "map" else []) if f.type in LISTS else None for f in kind.fields}
+        self._lists = [name for name, value in self.empty.items() if value is not None]
+        self._naming = [name for name in _NAMING if name in kind.by_name]
+
+    def name(self, record: Record) -> str:
+        """What people call it; "" when it has no name."""
+        return next(filter(None, map(record.get, self._naming)), "")
+
+    def whole(self, record: Record) -> Record:
+        """A record with all fields: what the source could not tell is null, or empty."""
+        found = {**self.empty, **record}
+        for name in self._lists:
+            if found[name] is None:
+                found[name] = self.empty[name]
+        return found
+
+
+_KINDS = {kind.name: _Kind(kind) for kind in KINDS}
+
+
+def _kept_kinds() -> set[str]:
+    """The kinds that a later one, or the same, refers to."""
+    def targets(fields: tuple[Field, ...]) -> Iterator[str]:
+        for one in fields:
+            if one.to:
+                yield one.to
+            yield from targets(one.fields)
+
+    order = {kind.name: number for number, kind in enumerate(KINDS)}
+    return {to for kind in KINDS for to in targets(kind.fields) if order[to] <= order[kind.name]}
+
+
+_KEPT = _kept_kinds()
+
+
+class _Writer:
+    def __init__(self, members: WriteMembers, header: Header, options: Options) -> None:
+        try:
+            from jinja2.exceptions import TemplateError
+
+            from stashport.formats._sandbox import Budget, Environment
+            from stashport.formats._template_filters import filters, read_map
+        except ImportError as error:  # not there, or from before 3.0
+            raise MissingLibrary(feature=LABEL, package="Jinja2 (3.0 or later)", feature_name=NEEDS.feature) from error
+
+        source = find(options["template"])
+        self._source, self._header = source.name, header
+        self._budget = Budget()
+        pairs = read_map(options["paths"])
+        environment = Environment(self._budget, filters(self._budget, pairs, self._name_of, self._record_of), autoescape=source.extension in _HTML)
+        if len(source.text.encode("utf-8", "replace")) > _LONGEST:
+            self._bad("it is longer than 256 kB", 1)
+        try:
+            used = _check_blocks(environment.parse(source.text), self._bad)
+            self._template = environment.compile_safely(source.text)
+        except TemplateError as error:
+            self._bad(_plain(error), getattr(error, "lineno", 1))
+        except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError) as error:
+            self._bad(f"it is nested too deeply, or not to be understood ({type(error).__name__})", 1)
+        self._names = Kept() if "name" in used else None
+        self._records = Kept() if "lookup" in used else None
+        self._seconds, self._size, self._rendered = 0.0, 0, 0
+        self._hash = hashlib.sha256()
+        self._file = members.open(f"library.{source.extension}")
+        self._member = f"library.{source.extension}"
+        self.rendered: dict[str, tuple[int, str]] = {}
+        self._top = self._top_names()
+        self._kind: Kind | None = None
+        self._number = 0
+        self._render("header")
+
+    def _bad(self, reason: object, line: int) -> NoReturn:
+        raise BadTemplate(name=self._source, line=line, reason=reason)
+
+    # --- what filters ask for ---
+
+    def _name_of(self, identity: str) -> str | None:
+        found = self._names.get(identity) if self._names else None
+        return found.decode("utf-8", "surrogatepass") if found else None
+
+    def _record_of(self, identity: str) -> Record | None:
+        line = self._records.get(identity) if self._records else None
+        if line is None:
+            return None
+        self._budget.charge(len(line))
+        return _KINDS[identity.partition(":")[0]].whole(json.loads(line))
+
+    # --- rendering ---
+
+    def _top_names(self) -> dict[str, Any]:
+        """What stands outside of the blocks: macros, and names that are set."""
+        context = self._template.new_context({"header": self._header})
+        context.blocks = {name: [lambda _: iter(())] for name in context.blocks}
+        self._guarded(lambda: "".join(self._template.root_render_func(context)))
+        return {name: context.vars[name] for name in context.exported_vars}
+
+    def _render(self, name: str, **given: Any) -> None:
+        block = self._template.blocks.get(name)
+        if block is None:
+            return
+        context = self._template.new_context({**self._top, "header": self._header, "number": self._number, **given})
+        text = self._guarded(lambda: "".join(block(context)))
+        data = text.encode("utf-8", "stashport-bytes")
+        self._size += len(data)
+        if self._size > BYTES + BYTES_A_RECORD * self._rendered:
+            raise TemplateTooMuch(name=self._source, line=1, reason=f"it makes more than {BYTES_A_RECORD:,} bytes for each record")
+        self._hash.update(data)
+        self._file.write(data)
+
+    def _guarded(self, render: Callable[[], str]) -> str:
+        from jinja2.exceptions import SecurityError
+
+        from stashport.formats._sandbox import TooMuch
+
+        self._budget.begin()
+        started = time.thread_time()
+        try:
+            text = render()
+        except TooMuch as error:
+            raise TemplateTooMuch(name=self._source, line=self._line(error.__traceback__), reason=error) from None
+        except RecursionError as error:
+            raise TemplateTooMuch(name=self._source, line=self._line(error.__traceback__), reason="a macro in it calls itself without end") from None
+        except MemoryError as error:
+            raise TemplateTooMuch(name=self._source, line=self._line(error.__traceback__), reason="it needs too much memory") from None
+        except SecurityError as error:
+            raise TemplateFailed(name=self._source, line=self._line(error.__traceback__), reason=error) from None
+        except Exception as error:  # a template can go wrong in any way that Python knows
+            raise TemplateFailed(name=self._source, line=self._line(error.__traceback__), reason=_plain(error)) from error
+        self._seconds += time.thread_time() - started
+        if self._seconds > SECONDS + SECONDS_A_RECORD * self._rendered:
+            raise TemplateTooMuch(name=self._source, line=1, reason=f"it works for more than {SECONDS_A_RECORD:g} seconds on each record")
+        return text
+
+    def _line(self, trace: TracebackType | None) -> int:
+        line = 1
+        while trace:
+            if trace.tb_frame.f_code.co_filename == "<template>":
+                line = self._template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return line
+
+    # --- what a writer does ---
+
+    def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
+        self._end()
+        self._kind, self._number = kind, 0
+
+    def write(self, batch: Batch) -> None:
+        assert self._kind is not None
+        kind = self._kind
+        about = _KINDS[kind.name]
+        if kind.name in _KEPT and self._names:
+            self._names.add((r["id"], name.encode("utf-8", "surrogatepass")) for r in batch.records if (name := about.name(r)))
+        if kind.name in _KEPT and self._records:
+            self._records.add(zip([r["id"] for r in batch.records], batch.lines, strict=True))
+        wanted = kind.name in self._template.blocks
+        for record in batch.records if wanted or f"before_{kind.plural}" in self._template.blocks else ():
+            self._number += 1
+            if self._number == 1:
+                self._render(f"before_{kind.plural}", kind=kind.name)
+            self._rendered += 1
+            self._render(kind.name, kind=kind.name, record=about.whole(record))
+        # A macro within a block knows itself: such circles are looked for here, as an export has Python's own search for them turned off.
+        gc.collect(0)
+
+    def _end(self) -> None:
+        if self._kind and self._number:
+            self._render(f"after_{self._kind.plural}", kind=self._kind.name)
+
+    def finish(self, counts: dict[str, int]) -> None:
+        self._end()
+        self._number = sum(counts.values())
+        self._render("footer", counts={**dict.fromkeys((kind.plural for kind in KINDS), 0), **counts})
+        self._file.close()
+        self.rendered[self._member] = (self._size, self._hash.hexdigest())
+        for kept in (self._names, self._records):
+            if kept:
+                kept.close()
+
+
+def _plain(error: Exception) -> str:
+    """What Python says of an error, without the names of our functions."""
+    return re.sub(r"[\w.]+(<locals>\.[\w<>]+)?\(\)", "this", str(error)).rstrip(".") or type(error).__name__
+
+
+def _check_blocks(tree: Any, bad: Callable[[object, int], NoReturn]) -> set[str]:
+    """Refuse what does not stand in blocks, and blocks that are not known; the texts and filters in the template, by which is seen what it uses."""
+    from jinja2 import nodes
+
+    known = {*_EDGES, *BY_NAME, *(f"{edge}_{kind.plural}" for edge in ("before", "after") for kind in KINDS)}
+    found = set()
+    for node in tree.body:
+        if isinstance(node, nodes.Block):
+            if node.name not in known:
+                close = difflib.get_close_matches(node.name, known, 1)
+                bad(f'there is no block "{node.name}"' + (f"; did you mean {close[0]}?" if close else ""), node.lineno)
+            if inner := next(node.find_all(nodes.Block), None):
+                bad(f"the block {inner.name} stands within another", inner.lineno)
+            found.add(node.name)
+        elif isinstance(node, nodes.Output):
+            for part in node.nodes:
+                if not isinstance(part, nodes.TemplateData) or part.data.strip():
+                    bad("text outside of all blocks: put it into the block header, or into that of a kind", part.lineno)
+        elif not isinstance(node, (nodes.Macro, nodes.Assign, nodes.AssignBlock)):
+            bad("outside of blocks only macros and set can stand", node.lineno)
+    if not found:
+        bad(f"it has no block: {{% block scene %}}...{{% endblock %}} is rendered for each scene; known are {', '.join([*_EDGES, *BY_NAME])}", 1)
+    return {node.name for node in tree.find_all(nodes.Filter)} | {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
+
+
+def write(members: WriteMembers, header: Header, options: Options) -> _Writer:
+    """Begin a file.  Errors: UnknownTemplate, BadTemplate, TemplateFailed, TemplateTooMuch, BadRequest for the path map."""
+    return _Writer(members, header, {option.name: option.default for option in OPTIONS} | options)
+
+
+def read(members: ReadMembers) -> NoReturn:
+    """Nothing can be read back.  Errors: NotSupported."""
+    raise NotSupported(what="What a template made cannot be read back.", instead="Export as JSON, NDJSON, CSV or XML for that.")
+
+
+def recognises(members: ReadMembers) -> bool:
+    """Any text can come from a template; none is known for it."""
+    return False

@@ -1,0 +1,250 @@
+"""From filters to the numbers of the records that they choose.
+
+A running Stash answers through its own find queries; a database file through SQL that means the same (filtering_sql.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from stashport.errors import BadFilter, DanglingFilter, NotSupported, ServerError, UnknownSavedFilter
+from stashport.model.fields import BY_NAME
+from stashport.model.filter_checks import MARKERS
+from stashport.model.filters import Condition, Filters, criteria, is_filled, presence, within
+from stashport.model.reader import Reader
+from stashport.model.records import IdSet, number_of
+from stashport.model.saved_criteria import MODES as PAGES
+from stashport.model.saved_filters import convert, named, without
+from stashport.model.table import Kind
+from stashport.stash.connection import Connection
+from stashport.stash.database import DatabaseReader
+from stashport.stash.filter_names import fold, ids_of
+from stashport.stash.filter_types import FilterTypes
+from stashport.stash.filtering_sql import Offline
+from stashport.stash.source import Opened
+
+PAGE = 5000
+_SAVED = "query StashPortSavedFilters{found:findSavedFilters{id mode name find_filter{q} object_filter}}"
+_ARGUMENT = {"file": ("file_filter", "FileFilterType")}
+
+
+def resolve(filters: Filters, kinds: list[Kind], opened: Opened) -> dict[str, IdSet]:
+    """The numbers that the filters choose, by the name of the kind; a kind that no filter is about is not there.
+
+    kinds   what is exported.  A named filter applies to each of them that has such a property, and must apply to one at least.
+    opened  the source; what a person should know is added to its remarks
+    Errors: BadFilter, UnknownSavedFilter, DanglingFilter, NotSupported (for a database file), and those of the reader.
+    """
+    if not filters:
+        return {}
+    finder = _finder(opened)
+    ids = ids_of(filters, opened.reader, finder.exists)
+    told = {kind.name: {f.name for f in opened.reader.fields(kind)} for kind in kinds}
+    conditions = {kind.name: list(filters.conditions(kind, told[kind.name], ids)) for kind in kinds}
+    used = {condition.key for listed in conditions.values() for condition in listed}
+    for key in filters.keys():  # noqa: SIM118 - not a dictionary
+        if key not in used:
+            raise BadFilter(what=f'The filter "{key}" applies to none of what is exported here ({", ".join(kind.plural for kind in kinds)}).')
+    more = _written(filters, kinds, opened, finder)
+    return {kind.name: _chosen(finder, kind, conditions[kind.name], more.get(kind.name, [])) for kind in kinds if conditions[kind.name] or kind.name in more}
+
+
+def _finder(opened: Opened) -> Online | Offline:
+    if opened.connection is not None:
+        return Online(opened.connection, opened.reader)
+    if isinstance(opened.reader, DatabaseReader):
+        return Offline(opened.reader)
+    raise NotSupported(what="This source cannot be filtered.", instead="Filter a running Stash or a database file.")
+
+
+def _chosen(finder: Online | Offline, kind: Kind, conditions: list[Condition], written: list[Written]) -> IdSet:
+    found = finder.find(kind, conditions) if conditions else None
+    for one in written:
+        assert isinstance(finder, Online)
+        fresh = finder.search(kind, one)
+        found = fresh if found is None else _both(found, fresh)
+    assert found is not None
+    return found
+
+
+def _both(one: IdSet, other: IdSet) -> IdSet:
+    return one.minus(one.minus(other))
+
+
+class Written:
+    """A Stash filter that a person wrote or saved: of a kind or of markers, with words for the search box, and what it is called in messages."""
+
+    def __init__(self, plural: str, given: dict[str, Any], where: str, q: str = "") -> None:
+        self.markers, self.given, self.where, self.q = plural == MARKERS, given, where, q
+
+
+class Online:
+    """Finds the records of a running Stash."""
+
+    def __init__(self, connection: Connection, reader: Reader) -> None:
+        self.connection, self._reader = connection, reader
+        self._types: FilterTypes | None = None
+
+    @property
+    def types(self) -> FilterTypes:
+        """What the server's filters may hold."""
+        if self._types is None:
+            self._types = FilterTypes(self.connection)
+        return self._types
+
+    def exists(self, kind: Kind, number: int) -> bool:
+        """Whether there is a record of this number."""
+        document = f"query StashPortExists($id:ID!){{found:find{kind.type}(id:$id){{id}}}}"
+        with contextlib.suppress(ServerError):
+            return self.connection.query(document, {"id": str(number)})["found"] is not None
+        return False
+
+    def search(self, kind: Kind, one: Written) -> IdSet:
+        """The numbers that a written filter chooses.  Errors: BadFilter where the server refuses it."""
+        type_name = "SceneMarkerFilterType" if one.markers else _argument(kind)[1]
+        self.types.check(type_name, one.given, one.where)
+        try:
+            return self._fetch(kind, one.given, one.q, markers=one.markers)
+        except ServerError as error:
+            if "database is locked" in error.message:
+                raise
+            raise BadFilter(what=f"Stash refuses {one.where}: {error.details.get('reason')}.") from error
+
+    def find(self, kind: Kind, conditions: list[Condition]) -> IdSet:
+        """The numbers of the records that fulfil all conditions."""
+        parts: list[dict[str, Any]] = []
+        q, times, read = "", [], []
+        for condition in conditions:
+            if condition.test == "text":
+                q = condition.value
+            elif condition.test in ("has", "misses"):
+                assert condition.field is not None
+                known = presence(condition.field, there=condition.test == "has") if kind.listing and kind.name not in ("file", "folder") else None
+                if known and self.types.has(_argument(kind)[1], known[0]):
+                    parts.append(known[1])
+                else:
+                    read.append(condition)
+            else:
+                parts += criteria(kind, condition)
+                if condition.test == "within":
+                    times.append(condition)
+        found = None
+        for number, one in enumerate(_merged(parts) or ([{}] if q else [])):
+            fresh = self._fetch(kind, one, "" if number else q, times=() if number else times)
+            found = fresh if found is None else _both(found, fresh)
+        for condition in read:
+            found = self._read(kind, condition, found)
+        assert found is not None
+        return found
+
+    def _fetch(self, kind: Kind, given: dict[str, Any], q: str, *, times: Collection[Condition] = (), markers: bool = False) -> IdSet:
+        find, listing = ("findSceneMarkers", MARKERS) if markers else (kind.find, kind.listing)
+        argument, type_name = ("scene_marker_filter", "SceneMarkerFilterType") if markers else _argument(kind)
+        selection = " ".join(["scene{id}" if markers else "id", *(c.field.name for c in times if c.field)])
+        document = (
+            f"query StashPortFilter($filter:{type_name},$q:String,$page:Int!){{found:{find}({argument}:$filter,"
+            f'filter:{{q:$q,page:$page,per_page:{PAGE},sort:"id",direction:ASC}}){{count {listing}{{{selection}}}}}}}'
+        )
+        for _ in range(3):  # when something is made or deleted meanwhile, pages move: once more from the start
+            found, page, count = IdSet(), 1, None
+            while count is None or (page - 1) * PAGE < count:
+                told = self.connection.query(document, {"filter": given, "q": q, "page": page})["found"]
+                if count not in (None, told["count"]):
+                    break
+                count, page = told["count"], page + 1
+                for one in told[listing]:
+                    if all(within(one[c.field.name], c.value) for c in times if c.field):
+                        found.add(int((one["scene"] if markers else one)["id"]))
+            else:
+                return found
+        raise ServerError(url=self.connection.url, reason=f"the {kind.plural} change all the time; try again when other tasks have ended")
+
+    def _read(self, kind: Kind, condition: Condition, only: IdSet | None) -> IdSet:
+        """What Stash has no filter for is read and looked at."""
+        field, found = condition.field, IdSet()
+        assert field is not None
+        for batch in self._reader.batches(kind, (field,), only):
+            for record in batch.records:
+                if is_filled(field, record[field.name]) == (condition.test == "has"):
+                    found.add(number_of(record["id"]))
+        return found
+
+
+def _argument(kind: Kind) -> tuple[str, str]:
+    return _ARGUMENT.get(kind.name, (f"{kind.name}_filter", f"{kind.type}FilterType"))
+
+
+def _merged(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Filters that ask for different things in as few as possible: side by side they must all be fulfilled."""
+    merged: list[dict[str, Any]] = []
+    for part in parts:
+        free = next((one for one in merged if not one.keys() & part.keys()), None)
+        if free is None:
+            merged.append(dict(part))
+        else:
+            free.update(part)
+    return merged
+
+
+# --- filters that a person wrote in Stash's own form, or saved there --------------------------------------------------------------------------------
+
+
+def _written(filters: Filters, kinds: list[Kind], opened: Opened, finder: Online | Offline) -> dict[str, list[Written]]:
+    """The written and the saved filters, by the name of the kind that they choose from."""
+    found: dict[str, list[Written]] = {}
+    given, saved = filters.get("filter") or {}, filters.get("savedFilter")
+    if (given or saved) and not isinstance(finder, Online):
+        raise NotSupported(what="Stash's own filters and saved filters are answered by a running Stash; this is a file.",
+                           instead="Export from the running Stash, or use the named filters, which work on files too.")
+    by_plural = {kind.plural: kind.name for kind in kinds}
+    by_plural |= {MARKERS: "scene"} if "scenes" in by_plural else {}
+    for plural, one in given.items():
+        if plural not in by_plural:
+            raise BadFilter(what=f"There is a filter for {plural}, which are not exported here ({', '.join(kind.plural for kind in kinds)}).")
+        found.setdefault(by_plural[plural], []).append(Written(plural, one, f"the filter for {plural}"))
+    if saved:
+        assert isinstance(finder, Online)
+        for plural, one in _saved(saved, by_plural, finder, opened):
+            found.setdefault(by_plural[plural], []).append(one)
+    return found
+
+
+def _saved(wanted: Any, by_plural: dict[str, str], finder: Online, opened: Opened) -> Iterator[tuple[str, Written]]:
+    told = [{**one, "plural": PAGES.get(one["mode"], "")} for one in finder.connection.query(_SAVED)["found"]]
+    here = [one for one in told if one["plural"] in by_plural]
+    asked = {"": wanted} if isinstance(wanted, list) else wanted
+    for plural, names in asked.items():
+        if plural and plural not in by_plural:
+            raise BadFilter(what=f"There is a saved filter for {plural}, which are not exported here.")
+        for name in names:
+            for one in _by_title(name, [one for one in here if plural in ("", one["plural"])]):
+                yield one["plural"], _usable(one, finder, opened)
+
+
+def _by_title(name: str, saved: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The saved filters of a name: one a kind."""
+    number = name.removeprefix("saved_filter:")
+    found = [one for one in saved if name != number and str(one["id"]) == number]
+    found = found or [one for one in saved if one["name"] == name] or [one for one in saved if fold(one["name"]) == fold(name)]
+    if not found:
+        raise UnknownSavedFilter(name=name, known=[f'"{one["name"]}" ({one["plural"]})' for one in saved] or "none")
+    if len({one["plural"] for one in found}) < len(found):
+        listed = ", ".join(f'saved_filter:{one["id"]} ("{one["name"]}", {one["plural"]})' for one in found)
+        raise BadFilter(what=f'The saved filter "{name}" can be each of: {listed}. Give the one that is meant.')
+    return found
+
+
+def _usable(saved: dict[str, Any], finder: Online, opened: Opened) -> Written:
+    plural, where = saved["plural"], f'the saved filter "{saved["name"]}" of {saved["plural"]}'
+    converted = convert(plural, saved["object_filter"])
+    gone = [one for one in named(plural, converted, saved["object_filter"]) if not finder.exists(BY_NAME[one.kind], int(one.number))]
+    lost = [one for one in gone if not one.excluded]
+    if lost:
+        raise DanglingFilter(name=saved["name"], missing=[f'{one.kind}:{one.number} ("{one.label}")' for one in lost])
+    if gone:
+        listed = ", ".join(f'{one.kind}:{one.number} ("{one.label}")' for one in gone)
+        opened.remarks.append(f"{where[0].upper()}{where[1:]} leaves out {listed}, which is no longer there: that changes nothing.")
+        converted = without(converted, {(one.kind, one.number) for one in gone}, plural)
+    return Written(plural, converted, where, (saved.get("find_filter") or {}).get("q") or "")
