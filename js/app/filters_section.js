@@ -11,11 +11,11 @@ import { count, quoted } from "./words.js";
 
 /** @type {Record<PickedKind, [string, string, string]>} component, label, switch below it */
 const PICKERS = {
-  tags: ["TagIDSelect", "Tags", "Sub-tags count as well"],
-  performers: ["PerformerIDSelect", "Performers", ""],
-  studios: ["StudioIDSelect", "Studios", "Studios below count as well"],
-  groups: ["GroupIDSelect", "Groups", "Groups inside count as well"],
-  galleries: ["GalleryIDSelect", "Galleries", ""],
+  tags: ["TagSelect", "Tags", "Sub-tags count as well"],
+  performers: ["PerformerSelect", "Performers", ""],
+  studios: ["StudioSelect", "Studios", "Studios below count as well"],
+  groups: ["GroupSelect", "Groups", "Groups inside count as well"],
+  galleries: ["GallerySelect", "Galleries", ""],
 };
 
 /** @param {Props & {problem: Problem | null}} props `problem`: why the filters could not be counted */
@@ -135,7 +135,7 @@ function Picker({ plural, choice, change }) {
     { id, label },
     h(C[component], {
       inputId: id,
-      ids: chosen.map((one) => one.id),
+      values: chosen.map((one) => ({ ...one, title: one.name, files: [], aliases: [], alias_list: [] })),
       isMulti: true,
       creatable: false,
       noSelectionString: "Any",

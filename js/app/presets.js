@@ -10,33 +10,24 @@ import { counted, quoted } from "./words.js";
 
 /** @typedef {import("./kinds.js").Props} Props */
 
-const NAMES = gql`
-  query StashPortNames($tags: [ID!], $performers: [ID!], $studios: [ID!], $groups: [ID!], $galleries: [ID!]) {
-    tags: findTags(filter: { per_page: -1 }, ids: $tags) { found: tags { id name } }
-    performers: findPerformers(filter: { per_page: -1 }, ids: $performers) { found: performers { id name } }
-    studios: findStudios(filter: { per_page: -1 }, ids: $studios) { found: studios { id name } }
-    groups: findGroups(filter: { per_page: -1 }, ids: $groups) { found: groups { id name } }
-    galleries: findGalleries(filter: { per_page: -1 }, ids: $galleries) { found: galleries { id title } }
-  }
-`;
+/** How Stash finds one, and what it is called. @type {Record<PickedKind, [string, string]>} */
+const FIND = { tags: ["findTag", "name"], performers: ["findPerformer", "name"], studios: ["findStudio", "name"], groups: ["findGroup", "name"], galleries: ["findGallery", "title"] };
 
 /** Ids with the names that they have now, like "tag:3". @typedef {Record<string, string>} Names */
 
 /** The names of what filters point to, as far as it is still there. @param {Filters[]} all @returns {Promise<Names>} */
 async function namesOf(all) {
-  /** @type {Record<string, string[]>} */
-  const ids = Object.fromEntries(PICKED_KINDS.map((plural) => [plural, [...new Set(all.flatMap((filters) => filters[plural].map((one) => one.id)))]]));
-  if (!PICKED_KINDS.some((plural) => ids[plural].length)) return {};
-  // An empty list of ids means all: ask for one that nothing has.
-  const variables = Object.fromEntries(PICKED_KINDS.map((plural) => [plural, ids[plural].length ? ids[plural] : ["0"]]));
-  const { data } = await client().query({ query: NAMES, variables, fetchPolicy: "no-cache", errorPolicy: "all" });
-  /** @type {Names} */
-  const names = {};
-  for (const plural of PICKED_KINDS) {
-    for (const id of ids[plural]) names[`${PICKED[plural]}:${id}`] = `${PICKED[plural]} ${id}, which is gone`;
-    for (const one of (data && data[plural] && data[plural].found) || []) names[`${PICKED[plural]}:${one.id}`] = one.name || one.title || `${PICKED[plural]} ${one.id}`;
-  }
-  return names;
+  const asked = PICKED_KINDS.flatMap((plural) => [...new Set(all.flatMap((filters) => filters[plural].map((one) => one.id)))].map((id) => ({ plural, id })));
+  if (!asked.length) return {};
+  // One by one: of a list, Stash refuses all when one is gone.
+  const fields = asked.map(({ plural, id }, index) => `n${index}: ${FIND[plural][0]}(id: ${JSON.stringify(id)}) { id name: ${FIND[plural][1]} }`);
+  const { data } = await client().query({ query: gql(`query StashPortNames { ${fields.join("\n")} }`), fetchPolicy: "no-cache" });
+  return Object.fromEntries(
+    asked.map(({ plural, id }, index) => {
+      const found = data[`n${index}`];
+      return [`${PICKED[plural]}:${id}`, found ? found.name || `${PICKED[plural]} ${id}` : `${PICKED[plural]} ${id}, which is gone`];
+    })
+  );
 }
 
 /** @param {Choice} choice @param {Names} names @returns {Choice} */

@@ -11,7 +11,7 @@ from stashport.errors import DamagedEncryption, NoIdentity, NotEncrypted, NotSup
 
 CHUNK, SEALED = 65536, 65552
 KEY, TO = new_identity()
-DATA = random.Random(1).randbytes(3 * CHUNK + 1000)
+DATA = random.Random(1).randbytes(2 * CHUNK + 1000)
 FLIPS, CUTS = 2000, 500
 REFUSALS = (DamagedEncryption, NotEncrypted, NotSupported, NoIdentity, OtherSecret, WrongPassphrase, TooCostly)
 
@@ -56,7 +56,7 @@ def refused_in_every_way(bad, chance, damaged=()):
     except REFUSALS:
         return
     assert damaged, "opened though the damage is not within a chunk"
-    for number in chance.sample(range(4), 4) * 2:
+    for number in chance.sample(range(3), 3) * 2:
         reader.seek(number * CHUNK + 5)
         if number in damaged:
             with pytest.raises(DamagedEncryption):
@@ -83,7 +83,7 @@ def test_no_cut_is_accepted():
     """500 cuts, at random and at every border of header, nonce and chunks: 0 accepted."""
     chance = random.Random(20260102)
     sealed, start = sealed_by()
-    borders = [start - 17, start - 16, start - 1, start, *(start + k * SEALED + d for k in range(4) for d in (-1, 0, 1, 15, 16, 17))]
+    borders = [start - 17, start - 16, start - 1, start, *(start + k * SEALED + d for k in range(3) for d in (-1, 0, 1, 15, 16, 17))]
     cuts = {cut for cut in borders if 0 <= cut < len(sealed)}
     cuts |= set(range(0, start, 3))
     while len(cuts) < CUTS:
@@ -93,8 +93,9 @@ def test_no_cut_is_accepted():
     assert len(cuts) == CUTS
 
 
-def test_no_bit_of_a_passphrase_header_is_accepted():
+def test_no_bit_of_a_passphrase_header_is_accepted(monkeypatch):
     """Every single bit of the header of a passphrase file, and of its nonce and seals."""
+    monkeypatch.setattr("stashport.bundle.age_keys.LARGEST_WORK_FACTOR", 14)  # a flipped bit can ask for much time
     sealed, start = sealed_by(b"short", passphrase="p", work_factor=10)
     found = 0
     for bit in range(len(sealed) * 8):
@@ -113,12 +114,11 @@ def test_chunks_cannot_be_moved_left_out_doubled_added_or_borrowed():
     sealed, start = sealed_by()
     other, other_start = sealed_by()
     head, parts = sealed[:start], [sealed[k : k + SEALED] for k in range(start, len(sealed), SEALED)]
-    first, second, third, last = parts
+    first, second, last = parts
     bad = [
-        [second, first, third, last], [first, third, last], [first, second, last], [second, third, last], [last], [first, first, second, third, last],
-        [first, second, third, last, last], [first, second, third], [first, second, third, b""], [last, first, second, third], [],
-        [first, second, third, last, b"\0"], [first, second, third, last, bytes(SEALED)], [first, second, third, last, head, *parts],
-        [other[other_start : other_start + SEALED], second, third, last], [first, second, bytes(SEALED), last], [first, second, third[:-1], last],
+        [second, first, last], [first, last], [second, last], [last], [first, first, second, last], [first, second, second, last], [first, second, last, last],
+        [first, second], [first], [last, first, second], [], [first, second, last, b"\0"], [first, second, last, bytes(SEALED)], [*parts, head, *parts],
+        [other[other_start : other_start + SEALED], second, last], [first, bytes(SEALED), last], [first, second[:-1], last], [bytes(SEALED), second, last],
     ]
     for order in bad:
         refused_in_every_way(head + b"".join(order), chance, {k for k, (part, right) in enumerate(zip(order, parts, strict=False)) if part != right})
@@ -133,7 +133,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused():
     reader = DecryptingReader(file, identities=[KEY])
     assert reader.read(10) == DATA[:10]
     file.truncate(start + SEALED)
-    reader.seek(2 * CHUNK)
+    reader.seek(CHUNK)
     for _ in range(2):
         with pytest.raises(DamagedEncryption):
             reader.read(1)

@@ -15,14 +15,15 @@ sys.path[:0] = [str(HERE.parents[1] / "lib"), str(HERE.parent)]
 from stashport import formats  # noqa: E402
 from stashport.jobs.sample import SampleReader  # noqa: E402
 from stashport.model.fields import FORMAT_VERSION  # noqa: E402
-from support.records import lines_of, run_export  # noqa: E402
+from support.records import lines_of, packings, run_export  # noqa: E402
 
 
 def made(name: str, folder: Path, state: Path) -> list[Path]:
     """The golden files of a format, written into a folder: plain, and packed each way."""
     paths = []
     found = formats.get(name)
-    for compress, ending in (("none", ""), ("gzip", ".gz"), ("zip", ".zip")):
+    for compress in packings(name):
+        ending = {"none": "", "gzip": ".gz", "zip": ".zip"}[compress]
         paths.append(folder / (f"library-{name}{ending}" if found.FOLDER else f"library.{found.EXTENSION}{ending}"))
         run_export(SampleReader(), state, format=name, to=paths[-1], compress=compress, overwrite=True)
     return paths

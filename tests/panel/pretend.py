@@ -48,7 +48,8 @@ def hello(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "options": [{"name": "indent", "label": "Indented", "type": "boolean", "default": False, "help": "Easier to read."}],
     }  # fmt: skip
     csv_format = {
-        "name": "csv", "label": "CSV", "extension": "csv", "description": "A table for each kind.", "compress": ["none", "zip", "7z"], "folder": True, "options": [],
+        "name": "csv", "label": "CSV", "extension": "csv", "description": "A table for each kind.", "compress": ["none", "zip", "7z"],
+        "folder": True, "options": [],
     }  # fmt: skip
     template_format = {
         "name": "template", "label": "Template", "extension": "txt", "description": "Whatever you write a template for.", "compress": pack, "folder": False,
@@ -87,7 +88,7 @@ def change_presets(name: str, config: dict[str, Any] | None) -> list[dict[str, A
 
 def preview(config: dict[str, Any], limit: int) -> dict[str, Any]:
     """Return records as they are and as they would leave."""
-    before = {"name": "Jane Doe", "details": "Left arm; \"Mom\"", "rating": 80, "path": "/home/jane/videos/one.mp4", "tags": ["tag:3"]}
+    before = {"name": "Jane Doe", "details": 'Left arm; "Mom"', "rating": 80, "path": "/home/jane/videos/one.mp4", "tags": ["tag:3"]}
     after = dict(before)
     if config.get("privacy", "full") != "full":
         del after["path"], after["rating"]

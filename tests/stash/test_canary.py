@@ -159,6 +159,7 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
 def written(opened: Opened, wish: Any, name: str, compress: str, folder: Path) -> Path:
     """An export of everything, by the job."""
     to = folder / f"out.{name}.{compress}"
+    compress = "none" if getattr(formats.get(name), "PACKS_ITSELF", False) else compress
     export({"format": name, "compress": compress, "to": str(to), "privacy": wish, "options": WHOLE.get(name, {})}, Context(State(folder / "state"), opened))
     return to
 
@@ -166,7 +167,7 @@ def written(opened: Opened, wish: Any, name: str, compress: str, folder: Path) -
 @pytest.fixture(scope="module")
 def planted(libraries: Libraries, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Canaries]:
     """A library with a word in every text column, and all that must not leave in every text that may be shared."""
-    library = libraries.filled(60).copy(tmp_path_factory.mktemp("planted"))
+    library = libraries.filled(40).copy(tmp_path_factory.mktemp("planted"))
     canaries = Canaries()
     with closing(sqlite3.connect(library.database, isolation_level=None)) as db:
         db.execute("PRAGMA foreign_keys=OFF")
@@ -207,6 +208,34 @@ def test_full_holds_every_word_of_the_library(planted: tuple[Path, Canaries], tm
     assert set(canaries.words) >= SHARED | PATHS | IDENTIFYING | NEVER | WORDS
 
 
+@pytest.mark.parametrize(("wish", "pictures"), [("anonymous", False), ("share", False), ({"profile": "share", "keepIdentifying": True}, True), ("full", True)])
+def test_pictures_leave_only_where_they_may(libraries: Libraries, tmp_path: Path, wish: Any, pictures: bool) -> None:
+    """Pictures were asked for each time: in anonymous there is none and no checksum of one, in share only with keepIdentifying."""
+    database = libraries.filled(40).database
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as db:
+        checksums = [checksum.encode() for (checksum,) in db.execute("SELECT checksum FROM blobs")]
+    with open_source(DatabaseFile(database)) as opened:
+        export({"format": "json", "compress": "zip", "to": str(tmp_path / "out.zip"), "privacy": wish, "images": True}, Context(State(tmp_path / "state"),
+        opened))
+    data = b"\n".join(unpacked(tmp_path / "out.zip"))
+    assert any(checksum in data for checksum in checksums) == pictures
+    assert (b"\x89PNG" in data, b"images/" in data) == (pictures, pictures)
+
+
+@pytest.mark.parametrize("wish", ["share", "anonymous"])
+def test_an_export_is_no_key_to_the_next(planted: tuple[Path, Canaries], tmp_path: Path, wish: str) -> None:
+    """Two exports of one library share no number of a record but by chance, and no pseudonym at all."""
+    found = []
+    for turn in ("one", "two"):
+        (tmp_path / turn).mkdir()
+        with open_source(DatabaseFile(planted[0])) as opened:
+            lines = written(opened, wish, "ndjson", "none", tmp_path / turn).read_bytes().splitlines()[1:-1]
+        found.append([json.loads(line) for line in lines])
+    ids, names = ([{record.get(name) for record in records if record.get(name)} for records in found] for name in ("id", "name"))
+    assert len(ids[0] & ids[1]) < len(ids[0]) / 100
+    assert bool(names[0] & names[1]) == (wish == "share")
+
+
 # --- a running Stash: its settings, over both readers -----------------------------------------------------------------------------------------------------
 
 SECRET_SETTINGS = {
@@ -235,7 +264,7 @@ def guarded(libraries: Libraries, tmp_path_factory: pytest.TempPathFactory) -> I
     """A Stash with a login, keys of stash-boxes, secrets in the settings of plugins and of its pages, and all that must not leave in its texts."""
     folder = tmp_path_factory.mktemp("guarded")
     canaries = Canaries()
-    library = libraries.filled(60).copy(folder / "library")
+    library = libraries.filled(40).copy(folder / "library")
     with closing(sqlite3.connect(library.database, isolation_level=None)) as db:
         plant_secrets(db, canaries)
     secret = {name: canaries.secret(name, "setting") for name in ("user", "password", "handyKey", "box", "box address", "script", "argument")}

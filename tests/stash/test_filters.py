@@ -441,8 +441,8 @@ def test_what_is_refused(online: Opened, given: dict[str, Any], plurals: list[st
         chosen(given, plurals, online)
 
 
-def test_beside_its_server_a_database_is_filtered_by_the_server(stash: RealStash, online: Opened) -> None:
-    """Where the database lies beside the Stash, the server chooses and what it has no filter for is read from the database: the same ids."""
+def test_beside_its_server_a_database_answers_too(stash: RealStash, online: Opened) -> None:
+    """Where the database lies beside the Stash, it answers the named filters and the server the others: the same ids."""
     given = {"tags": "tag:3", "misses": "resume_time", "filter": {"scenes": {"organized": False}}, "createdFrom": "2018"}
     with open_source(Connection(stash.url)) as opened:
         assert opened.reader.name == "database"
@@ -473,7 +473,7 @@ def test_pages_are_put_together(stash: RealStash, monkeypatch: pytest.MonkeyPatc
         assert chosen({"filter": {"scenes": {"id": {"value": 51, "modifier": "LESS_THAN"}}}}, ["scenes"], opened) == {"scenes": set(range(1, 51))}
     asked_for = [(document, variables) for document, variables in seen if "StashPortFilter" in document]
     assert len(asked_for) > 20
-    assert len({document for document, _ in asked_for}) == 2
+    assert len({document for document, _ in asked_for}) == 4  # two kinds, their pages and their counts
 
 
 def test_a_library_that_changes_meanwhile(stash: RealStash, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,17 +481,18 @@ def test_a_library_that_changes_meanwhile(stash: RealStash, monkeypatch: pytest.
     monkeypatch.setattr(filtering, "PAGE", 25)
     with open_source(Connection(stash.url), reader="graphql") as opened:
         assert opened.connection
-        real, shift = opened.connection.query, [0, 1]
+        real, wrong = opened.connection.query, [1]
 
         def query(document: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
             data = real(document, variables)
-            if "StashPortFilter" in document:
-                data["found"]["count"] += shift.pop(0) if shift else 0
+            if "StashPortFilterCount" in document:
+                data["found"]["count"] += wrong.pop() if wrong else 0
             return data
 
         monkeypatch.setattr(opened.connection, "query", query)
         assert chosen({"organized": True}, ["scenes"], opened) == {"scenes": asked(stash, "scenes", {"organized": True})}
-        shift[:] = range(1000)
+        assert not wrong
+        wrong[:] = [1] * 1000
         with pytest.raises(PortError, match="change all the time"):
             chosen({"organized": True}, ["scenes"], opened)
 

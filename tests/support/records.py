@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stashport.runs.record import Run
 
 HEADER = {"format_version": FORMAT_VERSION, "made_by": "a test", "choices": {}, "fields": {}}
+PACKINGS = ("none", "gzip", "zip")
 HOSTILE = (
     'say "yes"', '"', '""', "a,b;c\td", "two\nlines", "\r", "\r\n", "\n", "\t", " ", "\x00", "a\x00b", "\x01\x1f\x7f", "\x1c\x85\u2028\u2029",
     "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "''", "\t=1", "\r=1", "|", "a|b", "||", "\\", "\\\\", "\\|", "\\e", "|\\e|", "e\\", "null", "true", "[]",
@@ -168,6 +169,11 @@ def option_sets(name: str) -> list[dict[str, bool]]:
     """Every combination of the yes-or-no options of a format."""
     options = [option.name for option in formats.get(name).OPTIONS if isinstance(option.default, bool)]
     return [dict(zip(options, chosen, strict=True)) for chosen in itertools.product((False, True), repeat=len(options))]
+
+
+def packings(name: str) -> tuple[str, ...]:
+    """How the files of a format may be packed; one that packs itself is left as it is."""
+    return PACKINGS[:1] if getattr(formats.get(name), "PACKS_ITSELF", False) else PACKINGS
 
 
 def everything_below(folder: Path) -> list[str]:

@@ -206,19 +206,25 @@ def test_a_writer_whose_disk_is_full_never_says_that_it_is_done():
 
 
 def test_a_stream_that_fails_in_the_middle_never_seems_to_end():
-    """After an error of the stream below, each further read fails as well, and none says that the end is reached."""
+    """After an error of the stream below each further read fails as well, also when that stream goes on or says then that it is at its end."""
 
     class Breaking(Stream):
-        def read(self, count=-1):
-            if self.tell() > 100_000:
-                raise OSError("connection reset")
-            return super().read(count)
+        broken = goes_on = False
 
-    reader = DecryptingReader(Breaking(locked(noise(300_000))), identities=[KEY])
-    assert reader.read(CHUNK) == noise(300_000)[:CHUNK]
-    for _ in range(3):
-        with pytest.raises(OSError, match="reset"):
-            reader.read(1)
+        def read(self, count=-1):
+            if self.tell() > 100_000 and not self.broken:
+                self.broken = True
+                raise OSError("connection reset")
+            return super().read(count) if self.tell() < 150_000 or self.goes_on else b""
+
+    for goes_on in (True, False):
+        below = Breaking(locked(noise(300_000)))
+        below.goes_on = goes_on
+        reader = DecryptingReader(below, identities=[KEY])
+        assert reader.read(CHUNK) == noise(300_000)[:CHUNK]
+        for _ in range(3):
+            with pytest.raises(OSError, match="reset"):
+                reader.read(1)
 
 
 def test_several_recipients_each_open_it():

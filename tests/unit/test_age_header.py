@@ -7,10 +7,12 @@ import io
 import re
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from stashport.bundle import age_header
 from stashport.bundle.age import DecryptingReader, EncryptingWriter, is_encrypted, new_identity
 from stashport.bundle.age_header import Stanza
-from stashport.bundle.age_keys import Recipient, lock_for
+from stashport.bundle.age_keys import Recipient, lock_for, lock_with
+from stashport.bundle.passphrase import Passphrase
 from stashport.errors import DamagedEncryption, NotEncrypted, NotSupported, PortError
 
 KEY, TO = new_identity()
@@ -29,12 +31,11 @@ jeqgUpUW88bcVvjRd0+Sn/CqVCLT/zCywNXeAdGnobbiu/Y6jFAhslVh
 """
 
 
-def sealed_payload():
-    """Nonce and payload under FILE_KEY."""
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
-    key = age_header.hkdf(FILE_KEY, bytes(16), b"payload")
-    return bytes(16) + ChaCha20Poly1305(key).encrypt(bytes(11) + b"\x01", PAYLOAD, None)
+def sealed_payload(*chunks):
+    """Nonce and payload under FILE_KEY, in these chunks."""
+    cipher = ChaCha20Poly1305(age_header.hkdf(FILE_KEY, bytes(16), b"payload"))
+    chunks = chunks or (PAYLOAD,)
+    return bytes(16) + b"".join(cipher.encrypt(age_header.chunk_nonce(k, k == len(chunks) - 1), part, None) for k, part in enumerate(chunks))
 
 
 def file_of(lines):
@@ -135,6 +136,24 @@ def test_the_seal_covers_every_byte_and_has_one_spelling():
         assert bad != good
         with pytest.raises(DamagedEncryption):
             read(bad)
+
+
+def test_a_passphrase_stands_alone():
+    """A passphrase stanza that would open the file is refused beside any other, before or after it, and beside a second one."""
+    mine, lock = Passphrase("p"), lines_of(lock_with(Passphrase("p"), FILE_KEY, 10))
+    assert DecryptingReader(io.BytesIO(file_of(lock)), passphrase=mine).read() == PAYLOAD
+    for lines in (lock + MINE, MINE + lock, lock + lock, lock + lines_of(Stanza(("x-grease",), b"")), lines_of(Stanza(("x-grease",), b"")) + lock):
+        with pytest.raises(DamagedEncryption, match="side by side"):
+            DecryptingReader(io.BytesIO(file_of(lines)), passphrase=mine, identities=[KEY])
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+def test_an_empty_chunk_behind_others_is_refused(seekable):
+    """The end stands in the last chunk that holds anything; another spelling of the same file, with an empty one behind it, is refused."""
+    file = io.BytesIO(file_of(MINE)[: -len(sealed_payload())] + sealed_payload(bytes(65536), b""))
+    file.seekable = lambda: seekable
+    with pytest.raises(DamagedEncryption):
+        DecryptingReader(file, identities=[KEY]).read()
 
 
 def test_endless_headers_are_refused():

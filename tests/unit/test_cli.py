@@ -24,6 +24,7 @@ def run(tmp_path, monkeypatch, capfdbinary):
     real = source.place_of
     place_of = lambda text, **more: Opened(SampleReader(), {"type": "sample", "reader": "sample"}) if text == "sample" else real(text, **more)  # noqa: E731
     monkeypatch.setattr(source, "place_of", place_of)
+    monkeypatch.setattr("stashport.stash.connection.time.sleep", lambda _: None)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

@@ -25,7 +25,6 @@ OTHERS = {
     130: ("", "Stopped from the keyboard (Ctrl-C)."),
     141: ("", "The program that read the standard output ended first."),
 }
-GROUPS = {10: "What was asked for", 20: "The server", 30: "Reading", 40: "Writing files", 50: "Runs", 60: "Encryption"}
 
 
 def fields_of(text):

@@ -11,11 +11,9 @@ import pytest
 from stashport.errors import AlreadyThere, BadFile, CannotWrite, NoSuchSource
 from stashport.output.members import Target
 from stashport.output.source import Source, safe_name
+from support.records import PACKINGS, everything_below
 
-COMPRESSIONS = ("none", "gzip", "zip")
-from support.records import everything_below
-
-CASES = [(folder, compress) for folder in (False, True) for compress in COMPRESSIONS]
+CASES = [(folder, compress) for folder in (False, True) for compress in PACKINGS]
 
 
 def put(path, *, folder, compress, overwrite=False, text=b"one"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 any_kind = st.sampled_from([BY_NAME[name] for name in ANONYMOUS])
 _PSEUDONYM = re.compile(r"[A-Z][a-z]+ [0-9a-z]{10}|https://(?:[0-9a-z]{10}|unknown)\.example/[0-9a-z]{10}")
-EXAMPLES = 60
+EXAMPLES = 30
 
 
 def changed(privacy: Privacy, kind: Kind, records: list[Record]) -> tuple[tuple[Field, ...], list[Record]]:

@@ -13,7 +13,7 @@ from stashport.jobs import export as export_module
 from stashport.model.fields import BY_NAME, KINDS
 from stashport.output.proof import Proof, prove, replaceable
 from stashport.output.shape import checked
-from support.records import ListReader, everything_below, lines_of, read, run_export, sample, tables, write
+from support.records import ListReader, everything_below, lines_of, packings, read, run_export, sample, tables, write
 
 NAMES = formats.readable()
 
@@ -112,8 +112,7 @@ def test_images_that_are_missing_are_warned_of(tmp_path):
         assert any(gone in warning for warning in run.record["warnings"])
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("compress", ["none", "zip"])
+@pytest.mark.parametrize(("name", "compress"), [(name, compress) for name in NAMES for compress in packings(name) if compress != "gzip"])
 def test_what_dangles_in_the_library_is_left_out_and_told(name, compress, tmp_path):
     """A library whose references lead nowhere is exported at the second attempt without them: partial, with a warning, and proven."""
     reader = sample()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import re
-import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -104,7 +103,9 @@ class Index:
     """All members of a bundle, on disk where they are many: 500,000 take about 120 MB there, and 8 MB of memory."""
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)
+        import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
+
+        self._db, self._full = sqlite3.connect("", isolation_level=None), sqlite3.OperationalError
         self._count, self._folder = 0, ""
         for statement in (
             f"PRAGMA cache_size=-{_CACHE_KB}", "PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF",
@@ -174,7 +175,7 @@ class Index:
     def _run(self, statement: str, values: tuple[object, ...]) -> int:
         try:
             return self._db.execute(statement, values).rowcount
-        except sqlite3.OperationalError as error:  # the disk of the temporary folder: nothing else can go wrong here
+        except self._full as error:  # the disk of the temporary folder: nothing else can go wrong here
             raise OSError(errno.ENOSPC if "full" in str(error) else errno.EIO, f"the list of members cannot be kept: {error}") from error
 
     def close(self) -> None:

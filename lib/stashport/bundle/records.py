@@ -11,7 +11,6 @@ from stashport.bundle.members import RECORDS
 from stashport.bundle.reader import BundleReader
 from stashport.bundle.writer import BundleWriter
 from stashport.errors import BadFile
-from stashport.formats import Header
 from stashport.model.fields import BY_PLURAL
 from stashport.model.records import Batch
 from stashport.model.table import Field, Kind
@@ -19,6 +18,7 @@ from stashport.model.table import Field, Kind
 BATCH = 500
 LONGEST = 64 << 20
 _LABEL = "a bundle"
+Header = dict[str, Any]  # of an export, as formats give and take it
 _SOURCE = {"stashVersion": "stash_version", "databaseVersion": "schema", "instanceId": "instance"}
 
 

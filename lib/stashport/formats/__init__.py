@@ -14,6 +14,7 @@ and, where they apply,
     NEEDS                                 a Need: the package that it cannot do without
     READS = False                         what it writes is for people and cannot be read back (read refuses, recognises says no); its writer keeps
                                           in `rendered` the size and SHA-256 of each member, to which the files are held instead
+    PACKS_ITSELF = True                   it compresses what it writes; its writer takes images by `image(checksum, data)`, before `finish`
     extension(options)                    the extension, where it depends on the options.  Errors: as `write`
 
 Members are the files of an export (see output.members): formats never open a path themselves.
@@ -73,6 +74,10 @@ class ReadMembers(Protocol):
 
     def open(self, name: str) -> BinaryIO:
         """One of them, for reading from its start."""
+        ...
+
+    def raw(self) -> BinaryIO:
+        """The one file that holds them all, as it is (opened where it was encrypted), seekable.  Errors: BadFile where they are several files."""
         ...
 
 

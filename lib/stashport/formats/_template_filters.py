@@ -135,8 +135,8 @@ def map_path(pairs: list[tuple[str, str]], value: str | None) -> str:
     """A path as another machine sees it."""
     path = text_of(value)
     for start, to in pairs:
-        bare = start.rstrip("/\\") or start
-        if path.startswith(start) and (len(path) == len(bare) or path[len(bare)] in "/\\"):
+        bare = start.rstrip("/\\")
+        if path.startswith(bare) and path and (len(path) == len(bare) or path[len(bare)] in "/\\"):
             rest = path[len(bare) :]
             # The other machine's own separator, where the map shows which that is.
             if "\\" in to and "/" not in to:

@@ -111,10 +111,10 @@ class _Writer:
         self._kind = kind.plural
         main = tuple(f for f in fields if f.type not in ("rows", "map"))
         self._table = _Table(self._members.open(f"{kind.plural}.csv"), main, self._options, self._names)
-        self._sides = [
-            (f, _Table(self._members.open(f"{kind.plural}.{f.name}.csv"), _side_fields(f), self._options, self._names))
-            for f in fields if f.type in ("rows", "map")
-        ]
+        self._sides = []
+        for f in fields:
+            if f.type in ("rows", "map"):
+                self._sides.append((f, _Table(self._members.open(f"{kind.plural}.{f.name}.csv"), _side_fields(f), self._options, self._names)))
         self._named = next((name for name in ("name", "title", "path") if name in kind.by_name), "")
 
     def write(self, batch: Batch) -> None:
@@ -221,8 +221,8 @@ class _Reading:
                 raise self._bad(f"{name}: {error}") from error
 
     def _map(self, kind: Kind, field: Field, rows: list[Record]) -> Record:
-        found = {row.get("field"): row.get("value") for row in rows}
-        if len(found) != len(rows) or None in found:
+        found: Record = {row["field"]: row.get("value") for row in rows if row.get("field")}
+        if len(found) != len(rows):
             raise self._bad(f"{kind.plural}.{field.name}.csv has one field twice for a record, or a value without one")
         return found
 

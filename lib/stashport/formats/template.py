@@ -60,16 +60,17 @@ def find(given: str) -> Source:
     if "{%" in given or "{{" in given:
         return Source(given, "(given as text)", EXTENSION)
     shipped = {path.name.partition(".")[0]: path for path in sorted(SHIPPED.glob(f"*{ENDING}"))}
-    path = shipped.get(given) or Path(given).expanduser()
+    path = shipped.get(given) or Path(given)
     if path.suffix != ENDING:
         raise UnknownTemplate(name=given, reason=f"no shipped one has this name, and a file of your own would end in {ENDING}", known=list(shipped))
     try:
+        path = path.expanduser()
         if not path.is_file():
             raise FileNotFoundError("there is no such file")
         with path.open("rb") as file:
             data = file.read(_LONGEST + 1)
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the home of somebody who is not known
         raise UnknownTemplate(name=given, reason=getattr(error, "strerror", None) or error, known=list(shipped)) from error
     if len(data) > _LONGEST:
         raise UnknownTemplate(name=given, reason="the file is longer than 256 kB", known=list(shipped))
@@ -255,8 +256,8 @@ class _Writer:
             self._names.add((r["id"], name.encode("utf-8", "surrogatepass")) for r in batch.records if (name := about.name(r)))
         if kind.name in _KEPT and self._records:
             self._records.add(zip([r["id"] for r in batch.records], batch.lines, strict=True))
-        wanted = kind.name in self._template.blocks
-        for record in batch.records if wanted or f"before_{kind.plural}" in self._template.blocks else ():
+        wanted = {kind.name, f"before_{kind.plural}", f"after_{kind.plural}"}
+        for record in () if wanted.isdisjoint(self._template.blocks) else batch.records:
             self._number += 1
             if self._number == 1:
                 self._render(f"before_{kind.plural}", kind=kind.name)

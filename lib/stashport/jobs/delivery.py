@@ -39,7 +39,10 @@ class Delivery:
 def plan(config: ExportConfig, context: Context) -> Delivery:
     """Decide all of it.  Errors: NotSupported, CannotWrite, AlreadyThere, BadRequest for a secret that is gone."""
     found = formats.get(config.format)
-    folder = found.FOLDER or config.images or bool(config.chunkSize or config.maxFileSize)
+    packs_itself = bool(getattr(found, "PACKS_ITSELF", False))
+    if packs_itself and config.compress != "none":
+        raise NotSupported(what=f"{found.LABEL} is compressed already.", instead="Leave out compression.")
+    folder = found.FOLDER or (config.images and not packs_itself) or bool(config.chunkSize or config.maxFileSize)
     passphrase = _passphrase(config, context)
     recipients = tuple(config.encrypt.get("recipients", ()))
     sealed, packed = bool(passphrase or recipients), config.compress == "7z"

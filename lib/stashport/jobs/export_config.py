@@ -52,7 +52,7 @@ class ExportConfig:
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> ExportConfig:
-        """Check a configuration, in the flat shape or in that of export_design.  Errors: BadRequest, UnknownFormat, UnknownKind, UnknownField, BadFilter."""
+        """Check a configuration, flat or nested (export_design).  Errors: BadRequest, UnknownFormat, UnknownKind, UnknownField, BadFilter."""
         given = flattened(given)
         known = set(cls.__dataclass_fields__)
         for key in given:
@@ -73,7 +73,7 @@ class ExportConfig:
                 raise BadRequest(what=f'The format {found.NAME} has no option "{name}"{_close(name, set(allowed))}.')
         values["options"] = {name: _option(option, options.get(name, option.default)) for name, option in allowed.items()}
         values["filters"] = Filters.parse(_mapping("filters", values.get("filters")))
-        values["privacy"] = Privacy.parse(values.get("privacy"), words=(platform.node(),))
+        values["privacy"] = Privacy.parse(values.get("privacy"), words=_host())
         values["encrypt"], values["url"] = _encrypt(values.get("encrypt")), _url(values.get("url"))
         for key in ("chunkSize", "maxFileSize"):
             values[key] = _number(key, values.get(key, 0))
@@ -93,6 +93,12 @@ class ExportConfig:
         """The kinds asked for, of those that the source can tell, in the order of export."""
         names = set(self.kinds) or {kind.plural for kind in KINDS}
         return [kind for kind in possible if kind.plural in names and (self.includeFiles or kind.name not in FILE_KINDS)]
+
+
+def _host() -> tuple[str, ...]:
+    """This machine's name, where it is one that no ordinary text holds: a host called "video" must not take that word out of everything."""
+    name = platform.node()
+    return (name,) if len(name) > 3 and any(c.isdigit() or c in "-." for c in name) else ()
 
 
 def _encrypt(given: Any) -> dict[str, Any]:

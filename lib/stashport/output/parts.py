@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from stashport import formats
 from stashport.errors import BadFile
-from stashport.formats import Format, Header, ReadMembers, Reading, WriteMembers, Writer
+from stashport.formats import Format, Header, Reading, ReadMembers, WriteMembers, Writer
 from stashport.model.records import Batch, dumps, to_bytes
 from stashport.model.table import Field, Kind
 
@@ -182,6 +182,9 @@ class _View:
 
     def open(self, name: str) -> BinaryIO:
         return self._source.open(self._names[name])
+
+    def raw(self) -> BinaryIO:
+        return self._source.open(next(iter(self._names.values())))
 
 
 def reading(source: ReadMembers) -> Reading:

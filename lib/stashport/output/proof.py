@@ -117,14 +117,16 @@ def prove_rendered(
     """
     proof, source = Proof(counts=dict(written)), Source(path, unseal)
     try:
-        names = source.names() if path.is_dir() or len(source.names()) != 1 else list(rendered)
-        for name in rendered.keys() | set(names):
+        there = source.names()
+        if not path.is_dir() and len(there) == len(rendered) == 1:  # a file alone is called as it will be, not as it was made
+            there = list(rendered)
+        for name in sorted(rendered.keys() | set(there)):
             size, digest = 0, hashlib.sha256()
             with source.open(name if name in source.names() else source.names()[0]) as file:
                 while data := file.read(1 << 20):
                     size += len(data)
                     digest.update(data)
-            if (size, digest.hexdigest()) != tuple(rendered.get(name, ())):
+            if name not in there or (size, digest.hexdigest()) != tuple(rendered.get(name, ())):
                 proof.errors.append(f"{name} does not hold what was made for it")
         proof.images = sum(name.startswith("images/") for name in source.all_names())
     except (OSError, KeyError, IndexError) as error:

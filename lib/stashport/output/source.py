@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from stashport.errors import BadFile, NoSuchSource
+from stashport.errors import BadFile, NoSuchSource, PortError
 
 _BUFFER = 1 << 20
 
@@ -33,10 +33,13 @@ class Source:
             self._real = {name.removesuffix(".gz"): name for name in found}
         elif not is_file:
             raise NoSuchSource(place=path)
-        elif self._begins(path, b"PK"):
-            self._real = {name: name for name in self._open_zip()}
         else:
-            self._real = {path.name.removesuffix(".gz"): path.name}
+            try:
+                packed = self._begins(path, b"PK")
+                self._real = {name: name for name in self._open_zip()} if packed else {path.name.removesuffix(".gz"): path.name}
+            except BaseException:
+                self.close()
+                raise
 
     def _open_zip(self) -> list[str]:
         try:
@@ -86,6 +89,12 @@ class Source:
         with self._raw(path) as file:
             return file.read(len(magic)) == magic
 
+    def raw(self) -> BinaryIO:
+        """The one file that this is.  Errors: BadFile for a folder."""
+        if self.path.is_dir():
+            raise BadFile(place=self.path, format="one file", reason="it is a folder")
+        return self._raw(self.path)
+
     def close(self) -> None:
         """Let go of all files."""
         for file in self._opened:
@@ -106,6 +115,8 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._stream.read(len(buffer))
+        except PortError:
+            raise
         except Exception as error:  # EOFError, zlib.error, BadZipFile and what else comes out of unpacking
             raise OSError(f"it cannot be unpacked: {error}") from error
         buffer[: len(data)] = data

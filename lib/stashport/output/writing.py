@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stashport import __version__
@@ -16,6 +17,7 @@ from stashport.model.table import Field
 from stashport.output.members import Target
 from stashport.output.parts import PartsWriter
 from stashport.output.selection import Selection
+from stashport.output.shuffle import shuffled
 
 if TYPE_CHECKING:
     from stashport.runs.record import Run
@@ -26,14 +28,15 @@ _MAGIC = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"RI
 
 def header_for(opened: Opened, selection: Selection, choices: dict[str, Any], privacy: Privacy) -> Header:
     """What stands at the head of an export: by what it was made, from what, what was chosen, and what is not in it."""
+    pictures = bool(choices.get("images")) and privacy.images
     return {
         "format_version": FORMAT_VERSION,
         "made_by": f"Stash Port {__version__}",
         "created": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "source": opened.facts,
-        "choices": privacy.choices(choices),
+        "choices": privacy.choices({**choices, "images": pictures}),
         "privacy": privacy.header(),
-        "images": bool(choices.get("images")),
+        "images": pictures,
         "fields": {kind.plural: [f.name for f in selection.fields[kind.name]] for kind in selection.kinds},
         "not_inside": {**opened.absent, **selection.left_out},
     }
@@ -57,20 +60,23 @@ def write_records(
         number, trim = 0, selection.trim(kind)
         change = (privacy.change(kind, fields) if privacy else None) or _as_it_is
         pictured = [f for f in fields if f.type == "image"] if pictures else []
-        for batch in reader.batches(kind, fields, selection.ids[kind.name]):
+        batches = map(change, map(trim, reader.batches(kind, fields, selection.ids[kind.name])))
+        for batch in shuffled(batches) if privacy and privacy.profile == "anonymous" else batches:
             run.check_stop()
-            batch = change(trim(batch))
             writer.write(batch)
             if pictured and pictures:
                 pictures.note(batch, pictured)
             number += len(batch)
             run.advance(len(batch))
         written[kind.plural] = number
+    own = getattr(writer, "image", None)
+    if pictures and own:
+        pictures.write(run, own)
     writer.finish(written)
     if not reads_back(made_by):
         run.note("rendered", getattr(writer, "rendered", {}))
-    if pictures:
-        pictures.write(run)
+    if pictures and not own:
+        pictures.write(run, pictures.beside)
     return written
 
 
@@ -90,7 +96,12 @@ class _Images:
         named = ((value[4:],) for record in batch.records for f in fields if (value := record.get(f.name)))
         self._db.executemany("INSERT OR IGNORE INTO images VALUES (?)", named)
 
-    def write(self, run: Run) -> None:
+    def beside(self, checksum: str, data: bytes) -> None:
+        """Put an image into a file of its own beside the records."""
+        with self._members.open(f"images/{checksum}.{_extension(data)}") as file:
+            file.write(data)
+
+    def write(self, run: Run, put: Callable[[str, bytes], None]) -> None:
         total = self._db.execute("SELECT count(*) FROM images").fetchone()[0]
         run.phase("Writing images", total=total)
         for (checksum,) in self._db.execute("SELECT checksum FROM images ORDER BY checksum"):
@@ -99,8 +110,7 @@ class _Images:
             if data is None:
                 run.warn(f"The image md5:{checksum} is neither in the database nor in the blobs folder.", incomplete=True)
             else:
-                with self._members.open(f"images/{checksum}.{_extension(data)}") as file:
-                    file.write(data)
+                put(checksum, data)
             run.advance()
 
 

@@ -122,12 +122,14 @@ def field_target(field: Field) -> str:
 
 
 def _refers(field: Field, numbers: set[int]) -> Sql:
-    wanted = [json.dumps([f"{field_target(field)}:{number}" for number in sorted(numbers)])]
+    wanted, among = [json.dumps(sorted(numbers))], "IN (SELECT value FROM json_each(?))"
+    # The table writes references as 'tag:'||tag_id; the bare number is what the indexes hold.
+    prefix = f"'{field_target(field)}:'||"
     if field.type == "ref":
-        return f"({field.column} IN (SELECT value FROM json_each(?)))", wanted
+        return f"({str(field.column).removeprefix(prefix)} {among})", wanted
     assert field.join is not None
-    column = field.join.value or next(inner.column for inner in field.fields if inner.name == field.about)
-    return f"t.id IN (SELECT {field.join.owner} FROM {field.join.table} WHERE {column} IN (SELECT value FROM json_each(?)))", wanted
+    column = field.join.value or next(str(inner.column) for inner in field.fields if inner.name == field.about)
+    return f"t.id IN (SELECT {field.join.owner} FROM {field.join.table} WHERE {column.removeprefix(prefix)} {among})", wanted
 
 
 def _filled(field: Field) -> str:
