@@ -178,6 +178,8 @@ type YesNo = "" | "yes" | "no";
 
 /** Which records, by what is known about them. What is empty chooses nothing. */
 interface Filters extends Record<PickedKind, Named[]> {
+  /** of several: whether a record needs one of them or all */
+  modes: Record<PickedKind, "any" | "all">;
   subTags: boolean;
   subStudios: boolean;
   subGroups: boolean;
@@ -231,7 +233,8 @@ interface Choice {
   images: boolean;
   privacy: Privacy;
   excludePersonalData: boolean;
-  anonymizeData: boolean;
+  keepPaths: boolean;
+  keepIdentifying: boolean;
   /** names, whatever the kind */
   excludeFields: string[];
   encryption: Encryption;

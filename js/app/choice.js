@@ -18,7 +18,8 @@ export function defaults(hello) {
     images: false,
     privacy: "full",
     excludePersonalData: false,
-    anonymizeData: false,
+    keepPaths: false,
+    keepIdentifying: false,
     excludeFields: [],
     encryption: "none",
     recipients: "",
@@ -52,6 +53,7 @@ export function remembered(hello) {
     const kept = JSON.parse(localStorage.getItem(KEY) || "{}");
     fresh = adopt(fresh, kept);
     fresh.filters = adopt(noFilters(), kept.filters);
+    fresh.filters.modes = adopt(noFilters().modes, fresh.filters.modes);
   } catch (error) {
     // a choice that cannot be read is a choice not made
   }
@@ -85,8 +87,14 @@ export function fromList(list, hello) {
 /** @param {Choice} choice @param {Hello} hello @returns {FormatInfo} */
 export const formatOf = (choice, hello) => hello.formats.find((format) => format.name === choice.format) || hello.formats[0];
 
+/** Whether pictures leave: they show people. @param {Choice} choice */
+export const withImages = (choice) => choice.images && (choice.privacy === "full" || (choice.privacy === "share" && choice.keepIdentifying));
+
+/** Whether there will be more than one file. @param {Choice} choice @param {FormatInfo} format */
+export const hasMany = (choice, format) => format.compress.includes("zip") && (format.folder || withImages(choice) || Boolean(choice.chunkSize || choice.maxFileSize));
+
 /** Whether several files have to become one on their way. @param {Choice} choice @param {FormatInfo} format */
-export const mustPack = (choice, format) => format.folder && (choice.place === "browser" || choice.place === "url") && format.compress.includes("zip");
+export const mustPack = (choice, format) => hasMany(choice, format) && (choice.place === "browser" || choice.place === "url");
 
 /** What cannot go together falls back. Encryption never falls back to none. @param {Choice} choice @param {Hello} hello @returns {Choice} */
 export function fitting(choice, hello) {
@@ -94,7 +102,10 @@ export function fitting(choice, hello) {
   let compress = format.compress.includes(choice.compress) ? choice.compress : format.compress[0] || "none";
   if (choice.place === "clipboard" && format.compress.includes("none")) compress = "none";
   if (mustPack(choice, format) && compress !== "7z") compress = "zip";
-  const encryption = choice.encryption === "7z" && compress !== "7z" ? "passphrase" : choice.encryption;
+  // A 7z archive has a lock of its own and takes no other.
+  let encryption = choice.encryption;
+  if (encryption === "passphrase" && compress === "7z") encryption = "7z";
+  else if (encryption === "7z" && compress !== "7z") encryption = "passphrase";
   return compress === choice.compress && encryption === choice.encryption ? choice : { ...choice, compress, encryption };
 }
 
@@ -132,6 +143,3 @@ export const recipientsOf = (text) =>
     .split(/[\s,]+/)
     .map((line) => line.trim())
     .filter(Boolean);
-
-/** What the profile brings along anyway. @param {Choice} choice */
-export const implied = (choice) => ({ excludePersonalData: choice.privacy !== "full", anonymizeData: choice.privacy === "anonymous" });

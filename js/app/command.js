@@ -9,12 +9,12 @@ import { Copyable, Fold } from "./parts.js";
 const word = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`);
 
 /** What only a file of settings can say: the rest has options of its own. */
-const IN_FILE = ["filters", "privacy", "excludePersonalData", "anonymizeData", "excludeFields", "encrypt", "encrypt7z", "url", "chunkSize", "maxFileSize"];
+const IN_FILE = ["filters", "privacy", "encrypt", "encrypt7z", "url", "chunkSize", "maxFileSize"];
 
 /** The choice as a file of settings, where it takes one; without secrets, and without what only the panel does. @param {Choice} choice @param {Hello} hello */
 function settingsOf(choice, hello) {
   const config = toConfig(choice, hello);
-  const templates = formatOf(choice, hello).options.some((option) => option.type === "text" && config.formatOptions[option.name] !== option.default);
+  const templates = formatOf(choice, hello).options.some((option) => option.type === "text" && config.formatOptions[option.name].includes("\n"));
   if (!templates && !IN_FILE.some((key) => key in config)) return null;
   if (config.encrypt && "secret" in config.encrypt) delete config.encrypt;
   if (config.url) delete config.url.secret;
@@ -32,8 +32,7 @@ export function commandOf(choice, hello) {
   if (settingsOf(choice, hello)) {
     words.push("--config", "export.json");
     if (config.encrypt && "secret" in config.encrypt) words.push("--passphrase-file", "FILE");
-    if (config.encrypt7z) words.push("--passphrase-7z-file", "FILE");
-    if (config.url && "secret" in config.url) words.push("--url-secret-file", "FILE");
+    if (config.encrypt7z) words.push("--passphrase-file", "FILE");
     return words.join(" ");
   }
   if (config.format !== "json") words.push("--format", config.format);
@@ -48,7 +47,7 @@ export function commandOf(choice, hello) {
   if (config.overwrite) words.push("--overwrite");
   for (const option of formatOf(choice, hello).options) {
     const value = config.formatOptions[option.name];
-    if (value !== option.default) words.push("--option", `${option.name}=${value ? "yes" : "no"}`);
+    if (value !== option.default) words.push("--option", word(`${option.name}=${option.type === "text" ? value : value ? "yes" : "no"}`));
   }
   if (config.reader) words.push("--reader", config.reader);
   return words.join(" ");
@@ -68,6 +67,7 @@ export function CommandBlock({ choice, hello }) {
       open ? h("p", { className: "mb-1 mt-2" }, h(Copyable, { text: commandOf(choice, hello), what: "the command" })) : null,
       settings ? h("p", { className: "sub-heading mb-1" }, "With this as the file export.json:") : null,
       settings ? h("p", { className: "mb-1" }, h(Copyable, { text: JSON.stringify(settings, null, 2), what: "the file", block: true })) : null,
+      choice.place === "url" && choice.sign ? h("p", { className: "sub-heading mb-1" }, "The secret for the signature goes into the environment variable STASH_PORT_URL_SECRET.") : null,
       h("p", { className: "sub-heading mb-0" }, "In the plugin's folder, or wherever you have a copy of it. A Stash with a password also needs its API key: --api-key-file FILE.")
     )
   );

@@ -2,7 +2,7 @@
 // Pure: knows nothing of the page.
 
 import { BELOW, DAYS, PICKED, PICKED_KINDS, filtersConfig, listsOf, noFilters } from "./filters.js";
-import { canRelate, chosenFields, chosenKinds, defaults, fitting, formatOf, implied, optionsOf, recipientsOf } from "./choice.js";
+import { canRelate, chosenFields, chosenKinds, defaults, fitting, formatOf, optionsOf, recipientsOf } from "./choice.js";
 
 /** What a secret's place holds until the secret is handed over. */
 export const ASKED = "";
@@ -24,15 +24,13 @@ export function toConfig(choice, hello) {
   if (Object.keys(filters).length) config.filters = filters;
   config.includeFiles = choice.includeFiles;
   config.images = choice.images;
-  if (choice.privacy !== "full") config.privacy = choice.privacy;
-  if (choice.excludePersonalData && !implied(choice).excludePersonalData) config.excludePersonalData = true;
-  if (choice.anonymizeData && !implied(choice).anonymizeData) config.anonymizeData = true;
-  if (choice.excludeFields.length) config.excludeFields = choice.excludeFields;
+  const privacy = privacyOf(choice);
+  if (privacy !== "full") config.privacy = privacy;
   if (choice.encryption === "passphrase") config.encrypt = { secret: ASKED };
   if (choice.encryption === "recipients") config.encrypt = { recipients: recipientsOf(choice.recipients) };
   if (choice.encryption === "7z") config.encrypt7z = { secret: ASKED };
   if (Number(choice.chunkSize)) config.chunkSize = Number(choice.chunkSize);
-  if (Number(choice.maxFileSize)) config.maxFileSize = Number(choice.maxFileSize);
+  if (Number(choice.maxFileSize)) config.maxFileSize = `${Number(choice.maxFileSize)}MB`;
   const options = optionsOf(choice, format);
   if (Object.keys(options).length) config.formatOptions = options;
   if (choice.reader !== "auto") config.reader = choice.reader;
@@ -45,15 +43,26 @@ export function toConfig(choice, hello) {
   return config;
 }
 
+/** The profile, with what was chosen beside it where that has an effect. @param {Choice} choice @returns {string | Record<string, any>} */
+function privacyOf(choice) {
+  /** @type {Record<string, any>} */
+  const more = {};
+  if (choice.excludePersonalData && choice.privacy === "full") more.excludePersonalData = true;
+  if (choice.keepPaths && (choice.privacy === "share" || more.excludePersonalData)) more.keepPaths = true;
+  if (choice.keepIdentifying && choice.privacy === "share") more.keepIdentifying = true;
+  if (choice.excludeFields.length) more.excludeFields = choice.excludeFields;
+  return Object.keys(more).length ? { profile: choice.privacy, ...more } : choice.privacy;
+}
+
 /** @param {Record<string, any>} config @param {string[]} keys */
 const part = (config, keys) => Object.fromEntries(keys.filter((key) => key in config).map((key) => [key, config[key]]));
 
 /** What decides which records there are. @param {Choice} choice @param {Hello} hello */
-export const toCount = (choice, hello) => part(toConfig(choice, hello), ["kinds", "includeFiles", "filters", "reader"]);
+export const toCount = (choice, hello) => part(toConfig(choice, hello), ["kinds", "includeFiles", "filters", "privacy", "reader"]);
 
 /** What decides how records look. @param {Choice} choice @param {Hello} hello */
 export const toPreview = (choice, hello) =>
-  part(toConfig(choice, hello), ["kinds", "fields", "related", "includeFiles", "images", "filters", "privacy", "excludePersonalData", "anonymizeData", "excludeFields", "reader"]);
+  part(toConfig(choice, hello), ["kinds", "fields", "related", "includeFiles", "images", "filters", "privacy", "reader"]);
 
 /** What is kept under a name: saved filters stay names, so that a change of theirs counts. @param {Choice} choice @param {Hello} hello */
 export function toPreset(choice, hello) {
@@ -82,8 +91,10 @@ function toFilters(kept) {
   const filters = noFilters();
   for (const plural of PICKED_KINDS) {
     const below = BELOW[plural];
-    filters[plural] = texts(kept[plural]).map((one) => ({ id: one.replace(/^.*:/, ""), name: `${PICKED[plural]} ${one.replace(/^.*:/, "")}` }));
-    if (below) filters[below] = kept[below] === true;
+    const modes = mapping(kept[plural]);
+    if (modes.any || modes.all) filters.modes[plural] = modes.any ? "any" : "all";
+    filters[plural] = texts(modes.any || modes.all || kept[plural]).map((one) => ({ id: one.replace(/^.*:/, ""), name: `${PICKED[plural]} ${one.replace(/^.*:/, "")}` }));
+    if (below) filters[below] = kept[below] !== false;
   }
   filters.text = text(kept.text);
   for (const [, , first, last] of DAYS) {
@@ -119,13 +130,16 @@ export function fromConfig(config, hello) {
   choice.images = config.images === true;
   const filters = mapping(config.filters);
   choice.filters = toFilters(filters);
-  for (const [plural, name] of Object.entries(mapping(filters.savedFilter))) choice.lists[plural] = { from: "saved", name: text(name), filter: null, ids: null };
+  for (const [plural, name] of Object.entries(mapping(filters.savedFilter))) choice.lists[plural] = { from: "saved", name: text(Array.isArray(name) ? name[0] : name), filter: null, ids: null };
   for (const [plural, filter] of Object.entries(mapping(filters.filter))) choice.lists[plural] = { from: "preset", name: "", filter: mapping(filter), ids: null };
   for (const [plural, ids] of Object.entries(mapping(filters.ids))) choice.lists[plural] = { from: "preset", name: "", filter: null, ids: texts(ids) };
-  if (config.privacy === "share" || config.privacy === "anonymous") choice.privacy = config.privacy;
-  choice.excludePersonalData = config.excludePersonalData === true;
-  choice.anonymizeData = config.anonymizeData === true;
-  choice.excludeFields = texts(config.excludeFields);
+  const privacy = typeof config.privacy === "string" ? { profile: config.privacy } : mapping(config.privacy);
+  if (privacy.profile === "share" || privacy.profile === "anonymous") choice.privacy = privacy.profile;
+  else if (privacy.anonymizeData === true) choice.privacy = "anonymous";
+  choice.excludePersonalData = privacy.excludePersonalData === true;
+  choice.keepPaths = privacy.keepPaths === true;
+  choice.keepIdentifying = privacy.keepIdentifying === true;
+  choice.excludeFields = texts(privacy.excludeFields);
   const encrypt = mapping(config.encrypt);
   choice.recipients = texts(encrypt.recipients).join("\n");
   if (config.encrypt7z) choice.encryption = "7z";
@@ -133,7 +147,7 @@ export function fromConfig(config, hello) {
   else if (config.encrypt) choice.encryption = "passphrase";
   choice.compress = text(config.compress) || "none";
   choice.chunkSize = text(config.chunkSize);
-  choice.maxFileSize = text(config.maxFileSize);
+  choice.maxFileSize = text(config.maxFileSize).replace(/ *MB?$/i, "");
   choice.reader = text(config.reader) || "auto";
   const url = mapping(config.url);
   choice.place = config.url ? "url" : config.download === false ? "server" : "browser";

@@ -107,20 +107,21 @@ async function countLists(filters, q) {
 /**
  * What the filters leave. Stash's own lists are asked of Stash, everything else of the back end: a little after the last change, one question at a time.
  * @param {Choice} choice @param {Hello} hello @param {Counts | null} library
- * @returns {{counts: Counts | null, problem: Problem | null}} `counts`: null where it is being counted
+ * @returns {{counts: Counts | null, problem: Problem | null, stays: string[]}} `counts`: null where it is being counted; `stays`: kinds of which privacy lets nothing leave
  */
 export function useChosenCounts(choice, hello, library) {
   const kinds = chosenKinds(choice, hello);
-  const asking = isFiltered(choice, kinds) && !filterProblem(choice, kinds);
+  const changed = isFiltered(choice, kinds) || choice.privacy !== "full" || choice.excludePersonalData;
+  const asking = changed && kinds.length > 0 && !filterProblem(choice, kinds);
   const question = asking ? JSON.stringify(toCount(choice, hello)) : "";
-  const [found, setFound] = useState(/** @type {{question: string, counts: Counts, problem: Problem | null}} */ ({ question: "", counts: {}, problem: null }));
+  const [found, setFound] = useState(/** @type {{question: string, counts: Counts, native: boolean, problem: Problem | null}} */ ({ question: "", counts: {}, native: true, problem: null }));
   const running = useRef(/** @type {Promise<any>} */ (Promise.resolve()));
   useEffect(() => {
     if (!question) return undefined;
     let here = true;
     const lists = listsOf(choice, kinds);
     const { text, ...others } = named(choice.filters, kinds);
-    const native = !Object.keys(others).length && (!text || lists.length === kinds.length) && lists.every(([kind, list]) => list.filter ? FILTERED[kind.plural] : !text);
+    const native = choice.privacy === "full" && !choice.excludePersonalData && !Object.keys(others).length && (!text || lists.length === kinds.length) && lists.every(([kind, list]) => list.filter ? FILTERED[kind.plural] : !text);
     const read = async () => {
       await running.current;
       if (!here) return;
@@ -131,8 +132,8 @@ export function useChosenCounts(choice, hello, library) {
           }))
         : ask({ mode: "count", config: JSON.parse(question) }).then((one) => one.counts);
       running.current = answer.then(
-        (counts) => here && setFound({ question, counts, problem: null }),
-        (error) => here && setFound({ question, counts: {}, problem: problemOf(error) })
+        (counts) => here && setFound({ question, counts, native, problem: null }),
+        (error) => here && setFound({ question, counts: {}, native, problem: problemOf(error) })
       );
     };
     const timer = window.setTimeout(read, native ? 50 : 500);
@@ -141,7 +142,8 @@ export function useChosenCounts(choice, hello, library) {
       window.clearTimeout(timer);
     };
   }, [question]);
-  if (!isFiltered(choice, kinds)) return { counts: library, problem: null };
-  if (found.question !== question || found.problem || !library) return { counts: null, problem: found.question === question ? found.problem : null };
-  return { counts: { ...library, ...found.counts }, problem: null };
+  if (!changed) return { counts: library, problem: null, stays: [] };
+  if (found.question !== question || found.problem || !library) return { counts: null, problem: found.question === question ? found.problem : null, stays: [] };
+  const stays = found.native ? [] : kinds.map((kind) => kind.plural).filter((plural) => !(plural in found.counts));
+  return { counts: { ...library, ...found.counts, ...Object.fromEntries(stays.map((plural) => [plural, 0])) }, problem: null, stays };
 }

@@ -29,12 +29,14 @@ const SUMMARY = { none: "none", passphrase: "with a passphrase", recipients: "fo
 /** @param {Props} props */
 export function EncryptionSection({ choice, set, secrets, setSecrets }) {
   const [open, setOpen] = useState(choice.encryption !== "none");
+  const seven = choice.compress === "7z";
   const options = [
     { value: "none", label: "None", help: "Whoever has the file can read it." },
-    { value: "passphrase", label: "A passphrase", help: "Opened with the passphrase, here or with the free program age." },
-    { value: "recipients", label: "Recipients", help: "Opened only by who holds the key of one of them. Nothing to remember, nothing to pass on." },
+    seven
+      ? { value: "7z", label: "7z's own passphrase", help: "Opened by any 7z program. Not authenticated: a change to the file can go unnoticed. Another compression takes the better lock." }
+      : { value: "passphrase", label: "A passphrase", help: "Opened with the passphrase, by Stash Port or by the free program age." },
+    { value: "recipients", label: "Recipients", help: seven ? "Not with 7z: choose another compression." : "Opened only by who holds the key of one of them. Nothing to remember, nothing to pass on.", disabled: seven && choice.encryption !== "recipients" },
   ];
-  if (choice.compress === "7z") options.push({ value: "7z", label: "7z's own passphrase", help: "Opened by any 7z program. Not authenticated: a change to the file can go unnoticed." });
   return h(
     FoldSection,
     { id: "sp-encryption", title: "Encryption", summary: SUMMARY[choice.encryption], open, onToggle: () => setOpen(!open) },

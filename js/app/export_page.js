@@ -7,6 +7,7 @@ import { toConfig } from "./config.js";
 import { useChosenCounts, useCounts } from "./counts.js";
 import { PlaceSection } from "./destination.js";
 import { EncryptionSection, noSecrets, sealed } from "./encryption.js";
+import { isFiltered } from "./filters.js";
 import { FiltersSection } from "./filters_section.js";
 import { keep, kept, useRun } from "./follow.js";
 import { KindsSection } from "./kinds.js";
@@ -76,7 +77,7 @@ function ExportForm({ hello, list, onStart }) {
   const [applied, setApplied] = useState(0);
   const here = useRef(true);
   const { counts: library, failed } = useCounts();
-  const { counts, problem: uncounted } = useChosenCounts(choice, hello, library);
+  const { counts, problem: uncounted, stays } = useChosenCounts(choice, hello, library);
   useEffect(() => {
     here.current = true;
     return () => {
@@ -106,6 +107,7 @@ function ExportForm({ hello, list, onStart }) {
     }
   };
 
+  const filtered = isFiltered(choice, chosenKinds(choice, hello));
   const parts = { choice, set, hello, counts };
   const typed = { ...parts, secrets, setSecrets };
   return h(
@@ -127,12 +129,12 @@ function ExportForm({ hello, list, onStart }) {
       h(
         Fragment,
         { key: applied },
-        h(KindsSection, parts),
-        h(FiltersSection, { ...parts, problem: uncounted }),
+        h(KindsSection, { ...parts, stays }),
+        h(FiltersSection, { ...parts, problem: filtered ? uncounted : null }),
         h(ContentSection, parts),
         h(FormatSection, parts),
         h(PlaceSection, typed),
-        h(PrivacySection, parts),
+        h(PrivacySection, { ...parts, problem: filtered ? null : uncounted }),
         h(EncryptionSection, typed),
         h(MoreSection, parts)
       )

@@ -18,16 +18,20 @@ export const DAYS = [
   ["Changed in Stash", "changed", "updatedFrom", "updatedUntil"],
 ];
 
+/** What a plain list means, to the back end as on Stash's own pages. @type {Record<PickedKind, "any" | "all">} */
+export const MODES = { tags: "all", performers: "all", studios: "any", groups: "any", galleries: "all" };
+
 /** @returns {Filters} */
 export const noFilters = () => ({
+  modes: { ...MODES },
   tags: [],
   performers: [],
   studios: [],
   groups: [],
   galleries: [],
-  subTags: false,
-  subStudios: false,
-  subGroups: false,
+  subTags: true,
+  subStudios: true,
+  subGroups: true,
   text: "",
   dateFrom: "",
   dateUntil: "",
@@ -53,8 +57,9 @@ export function named(filters, kinds) {
   for (const plural of PICKED_KINDS) {
     const below = BELOW[plural];
     if (!filters[plural].length) continue;
-    out[plural] = filters[plural].map((one) => `${PICKED[plural]}:${one.id}`);
-    if (below && filters[below]) out[below] = true;
+    const ids = filters[plural].map((one) => `${PICKED[plural]}:${one.id}`);
+    out[plural] = ids.length > 1 && filters.modes[plural] !== MODES[plural] ? { [filters.modes[plural]]: ids } : ids;
+    if (below) out[below] = filters[below];
   }
   if (filters.text.trim()) out.text = filters.text.trim();
   for (const [, , first, last] of DAYS) {
@@ -119,8 +124,9 @@ export function filterWords(choice, kinds, hello) {
   for (const plural of PICKED_KINDS) {
     const below = BELOW[plural];
     if (!filters[plural].length) continue;
-    const names = listed(filters[plural].map((one) => quoted(one.name)), "or");
-    words.push(`${before[plural]} ${names}${below && filters[below] ? " (or one below)" : ""}`);
+    const all = filters.modes[plural] === "all" && filters[plural].length > 1;
+    const names = listed(filters[plural].map((one) => quoted(one.name)), all ? "and" : "or");
+    words.push(`${before[plural]}${all ? "s" : ""} ${names}${below && filters[below] ? " (or below)" : ""}`);
   }
   if (filters.text.trim()) words.push(`with the text ${quoted(filters.text.trim())}`);
   for (const [, word, first, last] of DAYS) words.push(...range(word, filters[first], filters[last]));

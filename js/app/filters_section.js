@@ -64,7 +64,7 @@ export function FiltersSection({ choice, set, hello, problem }) {
     h(
       "div",
       { className: "sp-block" },
-      h("p", { className: "sub-heading" }, "A record leaves when it matches all that is set here; several tags, performers and so on in one box: any of them. The numbers above show what is left."),
+      h("p", { className: "sub-heading" }, "A record leaves when it matches all that is set here. What a kind does not have does not narrow it. The numbers above show what is left."),
       h(B.Button, { variant: "secondary", size: "sm", disabled: !active, onClick: () => set({ filters: noFilters(), lists: {} }) }, "Clear all filters")
     )
   );
@@ -142,6 +142,15 @@ function Picker({ plural, choice, change }) {
       menuPortalTarget: document.body,
       onSelect: (/** @type {any[]} */ items) => change({ [plural]: items.map((item) => ({ id: String(item.id), name: nameOf(item) })) }),
     }),
+    // A record has one studio: of several it can only be any.
+    chosen.length > 1 && plural !== "studios"
+      ? h(
+          B.Form.Control,
+          { as: "select", id: `${id}-mode`, className: "input-control mt-1", "aria-label": `${label}: how many of them`, value: choice.filters.modes[plural], onChange: (/** @type {any} */ event) => change({ modes: { ...choice.filters.modes, [plural]: event.currentTarget.value } }) },
+          h("option", { value: "all" }, "All of them"),
+          h("option", { value: "any" }, "Any of them")
+        )
+      : null,
     key && chosen.length
       ? h(B.Form.Switch, { id: `${id}-below`, className: "mt-1", label: below, checked: choice.filters[key], onChange: (/** @type {any} */ event) => change({ [key]: event.currentTarget.checked }) })
       : null
@@ -185,7 +194,7 @@ function Either({ id, label, yes, no, value, onChange }) {
 
 /** Fields of the ticked kinds. @param {{id: string, label: string, kinds: KindInfo[], hello: Hello, value: string[], onChange: (value: string[]) => void}} props */
 function FieldSelect({ id, label, kinds, hello, value, onChange }) {
-  const groups = kinds.filter((kind) => kind.fields.length).map((kind) => ({ label: kind.label, options: kind.fields.map((field) => ({ value: `${kind.plural}.${field.name}`, label: field.label, kind: kind.label })) }));
+  const groups = kinds.filter((kind) => kind.fields.length).map((kind) => ({ label: kind.label, options: kind.fields.filter((field) => field.type !== "bool").map((field) => ({ value: `${kind.plural}.${field.name}`, label: field.label, kind: kind.label })) }));
   const all = groups.flatMap((group) => group.options);
   return h(
     Labelled,

@@ -5,7 +5,7 @@ import { canRelate, chosenFields, total } from "./choice.js";
 import { Choices, Fold, Section } from "./parts.js";
 import { count, counted } from "./words.js";
 
-/** @typedef {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, counts: Counts | null}} Props */
+/** @typedef {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, counts: Counts | null, stays?: string[]}} Props `stays`: kinds of which nothing leaves */
 
 /** A checkbox that can stand between yes and no. @param {{id: string, label: any, checked: boolean, some?: boolean, disabled?: boolean, onChange: (on: boolean) => void}} props */
 function Check({ id, label, checked, some, disabled, onChange }) {
@@ -22,7 +22,7 @@ function Check({ id, label, checked, some, disabled, onChange }) {
 }
 
 /** @param {Props} props */
-export function KindsSection({ choice, set, hello, counts }) {
+export function KindsSection({ choice, set, hello, counts, stays = [] }) {
   const usable = hello.kinds.filter((kind) => choice.includeFiles || !["files", "folders"].includes(kind.plural));
   const ticked = usable.filter((kind) => !choice.without.includes(kind.plural));
   const sum = total(choice, hello, counts);
@@ -37,13 +37,13 @@ export function KindsSection({ choice, set, hello, counts }) {
       h(Check, { id: "sp-all", label: h("strong", null, "Everything"), checked: ticked.length === usable.length, some: ticked.length > 0 && ticked.length < usable.length, onChange: setAll }),
       h("span", { className: "sp-count" }, h("strong", null, sum === null ? "…" : count(sum)), h("span", { className: "sr-only" }, " records chosen"))
     ),
-    hello.kinds.map((kind) => h(KindRow, { key: kind.name, kind, choice, set, counts, off: !usable.includes(kind) })),
+    hello.kinds.map((kind) => h(KindRow, { key: kind.name, kind, choice, set, counts, off: !usable.includes(kind), stays: stays.includes(kind.plural) })),
     h(RelatedRow, { choice, set, hello, counts })
   );
 }
 
-/** @param {{kind: KindInfo, choice: Choice, set: (part: Partial<Choice>) => void, counts: Counts | null, off: boolean}} props */
-function KindRow({ kind, choice, set, counts, off }) {
+/** @param {{kind: KindInfo, choice: Choice, set: (part: Partial<Choice>) => void, counts: Counts | null, off: boolean, stays: boolean}} props */
+function KindRow({ kind, choice, set, counts, off, stays }) {
   const [open, setOpen] = useState(false);
   const on = !off && !choice.without.includes(kind.plural);
   const chosen = chosenFields(choice, kind);
@@ -62,7 +62,7 @@ function KindRow({ kind, choice, set, counts, off }) {
       kind.fields.length
         ? h(Fold, { id: panel, label: fields, describe: `${kind.label}: ${fields}`, open: open && on, onToggle: () => setOpen(!open), className: on ? "" : "invisible" })
         : null,
-      h("span", { className: "sp-count" }, counts ? (known === undefined || known === null ? h("span", { className: "text-muted", title: "Counted while exporting" }, "–") : count(known)) : "…")
+      h("span", { className: "sp-count" }, stays ? h("span", { className: "text-muted", title: "What you chose under Privacy keeps all of these here" }, "stays here") : counts ? (known === undefined || known === null ? h("span", { className: "text-muted", title: "Counted while exporting" }, "–") : count(known)) : "…")
     ),
     kind.fields.length ? h(B.Collapse, { in: open && on, mountOnEnter: true, unmountOnExit: true }, h("div", { id: panel }, h(FieldPicker, { kind, choice, set, chosen }))) : null
   );

@@ -2,13 +2,14 @@
 
 import { B, h, useState } from "./host.js";
 import { CommandBlock } from "./command.js";
-import { formatOf, mustPack, optionsOf } from "./choice.js";
+import { formatOf, mustPack, optionsOf, withImages } from "./choice.js";
 import { Choices, FoldSection, Input, Labelled, Section, SwitchRow } from "./parts.js";
 
 /** @typedef {import("./kinds.js").Props} Props */
 
 /** @param {Props} props */
 export function ContentSection({ choice, set }) {
+  const held = choice.images && !withImages(choice);
   return h(
     Section,
     { title: "Also include" },
@@ -22,7 +23,7 @@ export function ContentSection({ choice, set }) {
     h(SwitchRow, {
       id: "sp-images",
       name: "Pictures",
-      help: "Scene covers, performer portraits, studio logos and tag images. This makes the export much larger.",
+      help: held ? "What you chose under Privacy keeps them here." : "Scene covers, performer portraits, studio logos and tag images. This makes the export much larger.",
       checked: choice.images,
       onChange: (images) => set({ images }),
     })

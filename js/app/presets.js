@@ -115,7 +115,7 @@ export function PresetsSection({ choice, hello, replace }) {
           if (wanted && !busy) save();
         },
       },
-      h(Input, { id: "sp-preset-name", label: "Keep what is chosen now under a name", help: "Passphrases and other secrets are never kept.", maxLength: 100, autoComplete: "off", value: name, onChange: setName }),
+      h(Input, { id: "sp-preset-name", label: "Keep what is chosen now under a name", help: "Passphrases and other secrets are never kept.", maxLength: 80, autoComplete: "off", value: name, onChange: setName }),
       h(
         "div",
         { className: "sp-buttons mt-2" },

@@ -2,7 +2,7 @@
 
 import { B, Fragment, Icon, Select, h, icons, useEffect, useRef, useState } from "./host.js";
 import { ask, problemOf } from "./ask.js";
-import { chosenKinds, implied } from "./choice.js";
+import { chosenKinds } from "./choice.js";
 import { toPreview } from "./config.js";
 import { filterProblem } from "./filters.js";
 import { Choices, Fold, FoldSection, Labelled, ProblemBox, SwitchRow } from "./parts.js";
@@ -15,31 +15,32 @@ const SUMMARY = { full: "everything", share: "safe to share", anonymous: "anonym
 
 /** What is set, for the section's heading. @param {Choice} choice */
 function summary(choice) {
-  const also = (choice.excludePersonalData && choice.privacy === "full") || (choice.anonymizeData && choice.privacy !== "anonymous") || choice.excludeFields.length;
-  return SUMMARY[choice.privacy] + (also ? ", and more left out" : "");
+  const less = (choice.excludePersonalData && choice.privacy === "full") || choice.excludeFields.length;
+  return `${SUMMARY[choice.privacy]}${less ? ", and less" : ""}${choice.privacy === "share" && (choice.keepPaths || choice.keepIdentifying) ? ", with exceptions" : ""}`;
 }
 
-/** @param {Props} props */
-export function PrivacySection({ choice, set, hello }) {
-  const fine = choice.excludePersonalData || choice.anonymizeData || choice.excludeFields.length > 0;
+/** @param {Props & {problem: Problem | null}} props `problem`: why it could not be counted what is left */
+export function PrivacySection({ choice, set, hello, problem }) {
+  const fine = choice.excludePersonalData || choice.keepPaths || choice.keepIdentifying || choice.excludeFields.length > 0;
   const [open, setOpen] = useState(choice.privacy !== "full" || fine);
   const [more, setMore] = useState(fine);
-  const also = implied(choice);
+  const { privacy } = choice;
+  const personal = privacy !== "full" || choice.excludePersonalData;
   return h(
     FoldSection,
-    { id: "sp-privacy", title: "Privacy", summary: summary(choice), open, onToggle: () => setOpen(!open) },
+    { id: "sp-privacy", title: "Privacy", summary: summary(choice), open, onToggle: () => setOpen(!open), always: problem ? h(ProblemBox, { problem }) : null },
     h(
       "div",
       { className: "sp-block" },
       h(Choices, {
         name: "sp-profile",
         legend: "Privacy",
-        value: choice.privacy,
-        onChange: (privacy) => set({ privacy: /** @type {Privacy} */ (privacy) }),
+        value: privacy,
+        onChange: (one) => set({ privacy: /** @type {Privacy} */ (one) }),
         options: [
-          { value: "full", label: "Everything", help: "Each field as it is. For yourself: it can be read back into a Stash without loss." },
-          { value: "share", label: "Safe to share", help: "Only what describes the works: nothing personal (ratings, favourites, histories, your own notes), no paths or names of files, nothing that identifies this library, no secrets." },
-          { value: "anonymous", label: "Anonymous", help: "As safe to share, and each name is replaced by an invented one. The same name always by the same, so what belongs together stays together." },
+          { value: "full", label: "Everything", help: "Each field as it is, but for secrets. For yourself: to keep, to move, to work with." },
+          { value: "share", label: "Safe to share", help: "Titles, names, texts, tags and what belongs to what. Your ratings, favourites, histories, settings, folders and paths stay here; secrets and addresses inside of texts are replaced." },
+          { value: "anonymous", label: "Anonymous", help: "Only the shape of the library: every text is replaced by an invented one, the same always by the same, and dates become years. No pictures, no ratings, no paths." },
         ],
       })
     ),
@@ -50,8 +51,37 @@ export function PrivacySection({ choice, set, hello }) {
       h(
         "div",
         { id: "sp-privacy-more", hidden: !more },
-        h(SwitchRow, { id: "sp-personal", name: "Leave out what is personal", help: also.excludePersonalData ? "The choice above does this already." : "Ratings, favourites, histories, your own notes.", checked: choice.excludePersonalData || also.excludePersonalData, disabled: also.excludePersonalData, onChange: (excludePersonalData) => set({ excludePersonalData }) }),
-        h(SwitchRow, { id: "sp-anonymize", name: "Replace names", help: also.anonymizeData ? "The choice above does this already." : "By invented ones; what belongs together stays together.", checked: choice.anonymizeData || also.anonymizeData, disabled: also.anonymizeData, onChange: (anonymizeData) => set({ anonymizeData }) }),
+        h(SwitchRow, {
+          id: "sp-personal",
+          name: "Leave out what is personal",
+          help: privacy === "full" ? "Ratings, favourites, histories, your own fields, settings and saved filters; paths too." : "The choice above does this already.",
+          checked: personal,
+          disabled: privacy !== "full",
+          onChange: (excludePersonalData) => set({ excludePersonalData }),
+        }),
+        h(SwitchRow, {
+          id: "sp-anonymize",
+          name: "Replace names",
+          help: "By invented ones. The same as choosing Anonymous above.",
+          checked: privacy === "anonymous",
+          onChange: (on) => set({ privacy: on ? "anonymous" : "share" }),
+        }),
+        h(SwitchRow, {
+          id: "sp-keep-paths",
+          name: "Let paths leave",
+          help: privacy === "anonymous" ? "Never with Anonymous." : personal ? "Folders and names of files." : "They do already.",
+          checked: !personal || (choice.keepPaths && privacy !== "anonymous"),
+          disabled: !personal || privacy === "anonymous",
+          onChange: (keepPaths) => set({ keepPaths }),
+        }),
+        h(SwitchRow, {
+          id: "sp-keep-identifying",
+          name: "Let leave what identifies",
+          help: privacy === "anonymous" ? "Never with Anonymous." : privacy === "share" ? "Stash-box ids, checksums and pictures: by them others recognise the same thing at once." : "It does already.",
+          checked: privacy === "full" || (choice.keepIdentifying && privacy === "share"),
+          disabled: privacy !== "share",
+          onChange: (keepIdentifying) => set({ keepIdentifying }),
+        }),
         more ? h("div", { className: "sp-block" }, h(LeftOut, { choice, set, hello })) : null
       )
     ),

@@ -48,14 +48,11 @@ export function ResultCard({ record, fetch, copy, details, children }) {
   );
 }
 
-/** Whether it lies where Stash runs, and not on another server. @param {Output} output */
-const isHere = (output) => !/^https?:\/\//.test(output.path);
-
 /** @param {{record: RunRecord, fetch?: boolean, copy?: boolean, onProblem: (problem: Problem | null) => void}} props */
 function Outputs({ record, fetch, copy, onProblem }) {
   const outputs = record.outputs || [];
   if (!outputs.length) return null;
-  const clipboard = copy && outputs.length === 1 && hasClipboard() && isHere(outputs[0]);
+  const clipboard = copy && outputs.length === 1 && hasClipboard();
   return h(
     Fragment,
     null,
@@ -67,12 +64,12 @@ function Outputs({ record, fetch, copy, onProblem }) {
         h(
           "li",
           { key: output.path },
-          isHere(output) ? h(DownloadButton, { run: record.run, index, output, primary: index === 0 && !clipboard, auto: fetch && !clipboard && outputs.length === 1, onProblem }) : null,
+          h(DownloadButton, { run: record.run, index, output, primary: index === 0 && !clipboard, auto: fetch && !clipboard && outputs.length === 1, onProblem }),
           h(
             "div",
             { className: "sp-output" },
             h("div", null, h("strong", null, output.path.split(/[\\/]/).pop()), h("span", { className: "text-muted" }, [" ", output.what, size(output.size)].filter(Boolean).join(" · "))),
-            h("div", { className: "sp-path" }, h("span", { className: "text-muted mr-2" }, isHere(output) ? "On the server:" : "Sent to:"), h(Copyable, { text: output.path, what: isHere(output) ? "the path" : "the address" }))
+            h("div", { className: "sp-path" }, h("span", { className: "text-muted mr-2" }, "On the server:"), h(Copyable, { text: output.path, what: "the path" }))
           )
         )
       )

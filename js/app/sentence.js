@@ -1,7 +1,7 @@
 // The choice read back as one sentence, and what stands in its way.
 // Pure: knows nothing of the page.
 
-import { canRelate, chosenFields, chosenKinds, formatOf, implied, optionsOf, recipientsOf, total } from "./choice.js";
+import { canRelate, chosenFields, chosenKinds, formatOf, hasMany, optionsOf, recipientsOf, total, withImages } from "./choice.js";
 import { filterProblem, filterWords, isFiltered } from "./filters.js";
 import { capital, count, counted, listed } from "./words.js";
 
@@ -26,7 +26,8 @@ function records(choice, hello, counts) {
   const sum = total(choice, hello, counts);
   const unknown = sum === null || !counts || kinds.length === 1 ? [] : kinds.filter((kind) => !(kind.plural in counts)).map((kind) => kind.label.toLowerCase());
   const others = unknown.length ? ` and the ${listed(unknown)}` : "";
-  const what = kinds.length === 1 ? (sum === 1 ? kinds[0].name.replace("_", " ") : kinds[0].label.toLowerCase()) : `records of ${counted(kinds.length - unknown.length, "kind")}${others}`;
+  const there = sum && counts ? kinds.filter((kind) => counts[kind.plural] !== 0) : kinds;
+  const what = there.length === 1 ? (sum === 1 ? there[0].name.replace("_", " ") : there[0].label.toLowerCase()) : `records of ${counted(there.length - unknown.length, "kind")}${others}`;
   return sum === null ? what : `${count(sum)} ${what}`;
 }
 
@@ -34,11 +35,11 @@ function records(choice, hello, counts) {
 function less(choice, hello) {
   const kinds = chosenKinds(choice, hello);
   const out = [];
-  if (choice.privacy === "share") out.push("with nothing private");
-  if (choice.privacy === "anonymous") out.push("with nothing private and all names replaced");
-  const also = implied(choice);
-  if (choice.excludePersonalData && !also.excludePersonalData) out.push("without what is personal");
-  if (choice.anonymizeData && !also.anonymizeData) out.push("with all names replaced");
+  const kept = [choice.keepPaths && "paths", choice.keepIdentifying && choice.privacy === "share" && "what identifies"].filter(Boolean);
+  const but = kept.length ? ` (but with ${listed(/** @type {string[]} */ (kept))})` : "";
+  if (choice.privacy === "share") out.push(`safe to share${but}`);
+  if (choice.privacy === "anonymous") out.push("anonymous");
+  if (choice.privacy === "full" && choice.excludePersonalData) out.push(`without what is personal${but || " and paths"}`);
   const left = kinds.reduce((sum, kind) => sum + kind.fields.length - chosenFields(choice, kind).length, 0);
   if (choice.excludeFields.length) out.push(`without the ${choice.excludeFields.length === 1 ? "field" : "fields"} ${listed(choice.excludeFields)}`);
   if (left) out.push(`without ${counted(left, choice.excludeFields.length ? "other field" : "field")}`);
@@ -50,7 +51,7 @@ function less(choice, hello) {
 function files(choice, hello) {
   const format = formatOf(choice, hello);
   const parted = choice.chunkSize || choice.maxFileSize ? `${format.label} files of ${listed([choice.chunkSize && `at most ${counted(Number(choice.chunkSize), "record")}`, choice.maxFileSize && `at most ${choice.maxFileSize} MB`].filter(Boolean))}` : "";
-  const images = choice.images ? " with images" : "";
+  const images = withImages(choice) ? " with images" : "";
   if (parted) return parted + images;
   if (!format.folder) return `one ${format.label} file${images}`;
   return (choice.compress === "none" ? `a folder of ${format.label} files` : `${format.label} files`) + images;
@@ -65,7 +66,7 @@ function packing(choice, hello) {
     if (option.type === "boolean" && values[option.name] !== option.default) out.push(values[option.name] ? option.label.toLowerCase() : `without ${option.label.toLowerCase()}`);
     else if (option.type === "text" && values[option.name] !== option.default && values[option.name]) out.push(`with your ${option.label.toLowerCase()}`);
   }
-  if (choice.compress === "zip") out.push(format.folder ? "in one zip" : "zipped");
+  if (choice.compress === "zip") out.push(hasMany(choice, format) ? "in one zip" : "zipped");
   else if (choice.compress === "gzip") out.push("gzip");
   else if (choice.compress === "7z") out.push("in one 7z archive");
   if (choice.encryption === "passphrase") out.push("encrypted with a passphrase");
@@ -107,7 +108,7 @@ function target(choice, hello) {
   for (const [name, value] of [["Records a file", choice.chunkSize], ["Megabytes a file", choice.maxFileSize]]) {
     if (value && !/^[1-9]\d*$/.test(value)) return `${name} is a whole number above zero, or left empty.`;
   }
-  if (choice.place === "clipboard" && (format.folder || choice.chunkSize || choice.maxFileSize)) return "The clipboard takes one file: choose another format, or another destination.";
+  if (choice.place === "clipboard" && (format.folder || hasMany(choice, format))) return "The clipboard takes one file: choose another format, or another destination.";
   if (choice.place === "clipboard" && choice.encryption !== "none") return "An encrypted file is no text: choose another destination, or no encryption.";
   return choice.place === "url" ? address(choice.url.trim()) : "";
 }
@@ -134,6 +135,7 @@ function lock(choice, secrets) {
     if (!secrets.again) return "Type the passphrase a second time.";
     if (secrets.passphrase !== secrets.again) return "The two passphrases differ.";
   }
+  if (choice.encryption === "recipients" && choice.compress === "7z") return "A 7z archive takes a passphrase only: choose another compression, or no recipients.";
   if (choice.encryption === "recipients") {
     const recipients = recipientsOf(choice.recipients);
     if (!recipients.length) return "Name at least one recipient, or choose no encryption.";

@@ -49,6 +49,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         code = 99
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         try:
             if "cli" in job:
                 code = cli.main(job["cli"])
@@ -115,7 +116,7 @@ def test_killed_before_each_operation(name, compress, there, nest, tmp_path):
     old = old_export(out, name, compress) if there else None
     kept = tmp_path / "kept"
     shutil.copytree(out, kept)
-    state, number, step = tmp_path / "state", 1, 1 + 3 * (name == "csv")
+    state, number = tmp_path / "state", 1
     config = {"format": name, "compress": compress, "to": str(out / "x"), "overwrite": there}
     new = read_new(tmp_path, name, compress)
     killed = 0
@@ -124,7 +125,7 @@ def test_killed_before_each_operation(name, compress, there, nest, tmp_path):
         look_after_the_kill(out, old, new)
         shutil.rmtree(out)
         shutil.copytree(kept, out)
-        number += step
+        number += 1
         assert number < 500
     assert code == 0
     assert look_after_the_kill(out, old, new) == ["x"]
@@ -167,13 +168,16 @@ def test_killed_at_random_moments(name, compress, nest, tmp_path):
     new = read(out / "whole")
     (shutil.rmtree if (out / "whole").is_dir() else os.remove)(out / "whole")
     rng, killed = random.Random(name), 0
-    for _ in range(25):
+    for _ in range(50):
         killed += nest({"cli": command}, after=rng.uniform(0, took * 1.1)) == -signal.SIGKILL
         left = look_after_the_kill(out, old, new)
         if "x" not in left:
             (aside,) = (entry for entry in left if entry.startswith("x.old-"))
             (out / aside).rename(out / "x")
     assert killed > 5
+    for lock in (state / "locks").glob("*.lock"):
+        if not lock.read_bytes():  # killed between making and filling it: it holds for a minute, since nobody knows whose it is
+            os.utime(lock, (0, 0))
     assert nest({"cli": command}) == 0
     assert read(out / "x") == new
 

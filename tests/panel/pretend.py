@@ -90,11 +90,13 @@ def preview(config: dict[str, Any], limit: int) -> dict[str, Any]:
     """Return records as they are and as they would leave."""
     before = {"name": "Jane Doe", "details": 'Left arm; "Mom"', "rating": 80, "path": "/home/jane/videos/one.mp4", "tags": ["tag:3"]}
     after = dict(before)
-    if config.get("privacy", "full") != "full":
+    chosen = config.get("privacy", "full")
+    privacy = {"profile": chosen} if isinstance(chosen, str) else chosen
+    if privacy["profile"] != "full":
         del after["path"], after["rating"]
-    if config.get("privacy") == "anonymous":
+    if privacy["profile"] == "anonymous":
         after["name"] = "Performer 1"
-    for name in config.get("excludeFields", []):
+    for name in privacy.get("excludeFields", []):
         after.pop(name, None)
     kind = next(name for name, plural in KINDS.items() if plural == config["kinds"][0])
     return {"records": [{"kind": kind, "before": before, "after": after}] * limit, "notes": ["Names of performers come from a list of ours."]}
@@ -142,8 +144,7 @@ def export(args: dict[str, Any], scenario: dict[str, Any], runs: Path) -> None:
         file = HERE / "exports" / f"{args['run']}.json"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(scenario["text"].encode() * scenario.get("times", 1) if "text" in scenario else bytes(range(256)) * 1000)
-        sent = args["config"].get("url")
-        record["outputs"] = [{"path": sent["url"] if sent else str(file), "size": file.stat().st_size, "what": "JSON"}]
+        record["outputs"] = [] if args["config"].get("url") else [{"path": str(file), "size": file.stat().st_size, "what": "JSON"}]
         record["sentence"] = f"Exported {TOTAL:,} records."
     if ends == "partial":
         record["warnings"] = ["The covers of 4 scenes are missing."]
@@ -162,7 +163,8 @@ def main() -> None:
         log.write(json.dumps(args) + "\n")
     if mode == "count":
         time.sleep(scenario.get("counting", 0))
-        answer(counts=dict.fromkeys(args["config"]["kinds"], scenario.get("matches", 7)))
+        kinds = [kind for kind in args["config"]["kinds"] if kind != "settings" or "privacy" not in args["config"]]
+        answer(counts=dict.fromkeys(kinds, scenario.get("matches", 7)))
     if mode == "preview":
         answer(**preview(args["config"], args["limit"]))
     if mode == "secret":

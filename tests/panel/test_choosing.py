@@ -63,6 +63,7 @@ def test_each_filter_is_sent_and_said(pretended: RealStash, open_page: Callable[
     only(page, "scenes", "performers")
     unfold(page, "Filters")
     pick(page, "sp-filter-tags", *(tag["name"] for tag in tags))
+    page.select_option("#sp-filter-tags-mode", "any")
     page.click("label[for=sp-filter-tags-below]")
     pick(page, "sp-filter-studios", studio["name"])
     page.fill("#sp-filter-text", "mo")
@@ -76,12 +77,12 @@ def test_each_filter_is_sent_and_said(pretended: RealStash, open_page: Callable[
     page.wait_for_selector(".sp-summary button:has-text('14 records')")
     said = page.inner_text(".sp-readback")
     for words in (
-        f"with the tag “{tags[0]['name']}” or “{tags[1]['name']}” (or one below)", f"of the studio “{studio['name']}”,", "with the text “mo”",
+        f"with the tag “{tags[0]['name']}” or “{tags[1]['name']}”,", f"of the studio “{studio['name']}” (or below)", "with the text “mo”",
         "2001 or later", "2030 or earlier", "rated 20 to 80", "that are not organized", "that are favourites", "with details of performers",
     ):  # fmt: skip
         assert words in said
     wanted = {
-        "tags": [f"tag:{tag['id']}" for tag in tags], "subTags": True, "studios": ["studio:2"], "text": "mo", "dateFrom": "2001-02-03",
+        "tags": {"any": [f"tag:{tag['id']}" for tag in tags]}, "subTags": False, "studios": ["studio:2"], "subStudios": True, "text": "mo", "dateFrom": "2001-02-03",
         "createdUntil": "2030-01-01", "ratingMin": 20, "ratingMax": 80, "organized": False, "favorite": True, "has": ["performers.details"],
     }  # fmt: skip
     assert asked(pretended.plugin_folder, "count")[-1]["config"] == {"kinds": ["performers", "scenes"], "includeFiles": True, "filters": wanted}
@@ -281,12 +282,12 @@ def test_presets(pretended: RealStash, open_page: Callable[..., Any]) -> None:
     """Saved, used after a reload, replaced and deleted in two steps; never with a secret, and the page still opens with one question."""
     set_scenario(pretended.plugin_folder, matches=7)
     save_filter(pretended, "SCENES", "For a preset", WELL_RATED)
-    tag = pretended.gql("{ findTags(ids: [3]) { tags { name } } }")["findTags"]["tags"][0]["name"]
+    tags = [tag["name"] for tag in pretended.gql("{ findTags(ids: [3, 9]) { tags { name } } }")["findTags"]["tags"]]
     page = open_page(pretended.url + HOME)
     export_button(page)
     only(page, "scenes", "performers")
     unfold(page, "Presets", "Filters", "Privacy", "Encryption")
-    pick(page, "sp-filter-tags", tag)
+    pick(page, "sp-filter-tags", *tags)
     page.select_option("#sp-saved-scenes", "For a preset")
     page.click("label[for=sp-profile-share]")
     page.click("label[for=sp-encrypt-passphrase]")
@@ -300,7 +301,7 @@ def test_presets(pretended: RealStash, open_page: Callable[..., Any]) -> None:
     page.wait_for_selector("[role=status]:has-text('“For friends” is saved.')")
     kept = asked(pretended.plugin_folder, "savePreset")[-1]
     assert "horse" not in json.dumps(kept)
-    assert kept["config"]["filters"] == {"tags": ["tag:3"], "savedFilter": {"scenes": "For a preset"}}
+    assert kept["config"]["filters"] == {"tags": ["tag:3", "tag:9"], "subTags": True, "savedFilter": {"scenes": "For a preset"}}
     assert kept["config"]["encrypt"] == {"secret": ""}
 
     page.evaluate("localStorage.clear()")
@@ -312,7 +313,7 @@ def test_presets(pretended: RealStash, open_page: Callable[..., Any]) -> None:
     assert numbers(export_button(page).inner_text()) > 1000
     assert len(questions) == 1
     unfold(page, "Presets")
-    page.wait_for_selector(f".sp-preset:has-text('{tag}')")
+    page.wait_for_selector(f".sp-preset:has-text('with the tags “{tags[0]}” and “{tags[1]}” (or below)')")
     page.click("[aria-label='Use For friends']")
     page.wait_for_selector("#sp-reason:has-text('Type a passphrase')")
     page.wait_for_selector(".sp-summary button:has-text('14 records')")

@@ -35,8 +35,9 @@ def test_privacy_and_its_preview(pretended: RealStash, open_page: Callable[..., 
     page.click("label[for=sp-profile-anonymous]")
     page.wait_for_selector("[role=status]:has-text('You have changed something since')")
     page.click("[aria-controls=sp-privacy-more]")
-    assert page.is_checked("#sp-personal")
-    assert page.is_disabled("#sp-personal")
+    for switch, on in (("personal", True), ("anonymize", True), ("keep-paths", False), ("keep-identifying", False)):
+        assert page.is_checked(f"#sp-{switch}") is on
+        assert page.is_disabled(f"#sp-{switch}") is (switch != "anonymize")
     pick(page, "sp-exclude", "Details")
     page.click("button:has-text('Show again')")
     page.wait_for_selector("[role=status]:has-text('Nothing has been written')")
@@ -48,26 +49,43 @@ def test_privacy_and_its_preview(pretended: RealStash, open_page: Callable[..., 
     assert rows["Tags"] == ["tag:3", "the same"]
     assert rows["Name"][0] == "Jane Doe"
     assert rows["Name"][1].split() == ["changed:", "Performer", "1"]
-    assert "with nothing private and all names replaced, without the field details" in page.inner_text(".sp-readback")
+    assert "anonymous, without the field details" in page.inner_text(".sp-readback")
     config = asked(pretended.plugin_folder, "preview")[-1]
     assert config["limit"] == 3
-    assert config["config"]["privacy"] == "anonymous"
-    config = started(page, export_button(page).click)["config"]
-    assert (config["privacy"], config["excludeFields"], config.get("anonymizeData")) == ("anonymous", ["details"], None)
+    assert config["config"]["privacy"] == {"profile": "anonymous", "excludeFields": ["details"]}
+    assert started(page, export_button(page).click)["config"]["privacy"] == config["config"]["privacy"]
     page.wait_for_selector(".sp-verdict:has-text('Done')")
 
 
-def test_the_fine_switches_alone(pretended: RealStash, open_page: Callable[..., Any]) -> None:
-    """Without a profile, each switch is a key of its own."""
+def test_the_fine_switches(pretended: RealStash, open_page: Callable[..., Any]) -> None:
+    """Each is sent where it has an effect and said in the sentence; a kind that privacy keeps here is not counted."""
+    set_scenario(pretended.plugin_folder, matches=7)
     page = open_page(pretended.url + HOME)
     export_button(page)
     unfold(page, "Privacy")
     page.click("[aria-controls=sp-privacy-more]")
     page.click("label[for=sp-personal]")
-    page.click("label[for=sp-anonymize]")
-    assert "without what is personal, with all names replaced" in page.inner_text(".sp-readback")
+    page.wait_for_selector(".sp-summary button:text-is('Export 63 records')")
+    page.wait_for_selector(".sp-kind:has(#sp-kind-settings):has-text('stays here')")
+    assert "without what is personal and paths, as one" in page.inner_text(".sp-readback")
+    page.click("label[for=sp-keep-paths]")
+    assert "without what is personal (but with paths), as one" in page.inner_text(".sp-readback")
     config = started(page, export_button(page).click)["config"]
-    assert (config.get("privacy"), config["excludePersonalData"], config["anonymizeData"]) == (None, True, True)
+    assert config["privacy"] == {"profile": "full", "excludePersonalData": True, "keepPaths": True}
+    page.wait_for_selector(".sp-verdict:has-text('Done')")
+    page.click("button:has-text('Export again')")
+    page.click("label[for=sp-profile-share]")
+    page.click("label[for=sp-images]")
+    assert "with images" not in page.inner_text(".sp-readback")
+    page.click("label[for=sp-keep-identifying]")
+    assert "safe to share (but with paths and what identifies), as one JSON file with images, in one zip" in page.inner_text(".sp-readback")
+    config = started(page, export_button(page).click)["config"]
+    assert config["privacy"] == {"profile": "share", "keepPaths": True, "keepIdentifying": True}
+    page.wait_for_selector(".sp-verdict:has-text('Done')")
+    page.click("button:has-text('Export again')")
+    page.click("label[for=sp-anonymize]")
+    assert page.is_checked("#sp-profile-anonymous")
+    assert started(page, export_button(page).click)["config"]["privacy"] == "anonymous"
     page.wait_for_selector(".sp-verdict:has-text('Done')")
 
 
@@ -122,6 +140,7 @@ def test_recipients_and_7z(pretended: RealStash, open_page: Callable[..., Any]) 
     page.click("button:has-text('Export again')")
 
     page.click("label[for=sp-compress-7z]")
+    page.wait_for_selector("#sp-reason:has-text('A 7z archive takes a passphrase only')")
     assert "encryption is not authenticated" in page.inner_text("#sp-compress-7z-help")
     page.click("label[for=sp-encrypt-7z]")
     page.fill("#sp-passphrase", "horse")
@@ -132,6 +151,8 @@ def test_recipients_and_7z(pretended: RealStash, open_page: Callable[..., Any]) 
     page.click("button:has-text('Export again')")
     page.click("label[for=sp-compress-gzip]")
     assert page.is_checked("#sp-encrypt-passphrase")
+    page.click("label[for=sp-compress-7z]")
+    assert page.is_checked("#sp-encrypt-7z")
 
 
 def test_to_an_address_signed_and_in_parts(pretended: RealStash, open_page: Callable[..., Any]) -> None:
@@ -154,17 +175,17 @@ def test_to_an_address_signed_and_in_parts(pretended: RealStash, open_page: Call
     page.wait_for_selector("#sp-reason:has-text('whole number')")
     page.fill("#sp-chunk", "5000")
     page.fill("#sp-max-size", "25")
-    said = "JSON files of at most 5,000 records and at most 25 MB, sent by POST to https://nas.example/in/export.json, signed."
+    said = "JSON files of at most 5,000 records and at most 25 MB, in one zip, sent by POST to https://nas.example/in/export.json, signed."
     assert said in page.inner_text(".sp-readback")
     page.click("button:has-text('The same on the command line')")
-    assert "--config export.json --url-secret-file FILE" in page.inner_text("#sp-command code >> nth=0")
+    assert page.inner_text("#sp-command code >> nth=0").endswith(" --config export.json")
     assert json.loads(page.inner_text("#sp-command code >> nth=1"))["url"] == {"url": "https://nas.example/in/export.json", "method": "POST"}
     config = started(page, export_button(page).click)["config"]
     assert config["url"] == {"url": "https://nas.example/in/export.json", "method": "POST", "secret": "0123456789abcdef"}
-    assert (config["chunkSize"], config["maxFileSize"], config["download"], config.get("to")) == (5000, 25, False, None)
+    assert (config["chunkSize"], config["maxFileSize"], config["download"], config.get("to")) == (5000, "25MB", False, None)
     assert asked(pretended.plugin_folder, "secret")[-1]["value"] == "shared"
-    page.wait_for_selector(".sp-outputs:has-text('Sent to:')")
-    assert page.locator(".sp-outputs button:has-text('Download')").count() == 0
+    page.wait_for_selector(".sp-verdict:has-text('Done')")
+    assert page.locator(".sp-outputs, button:has-text('Download')").count() == 0
 
 
 def test_to_the_clipboard(pretended: RealStash, open_page: Callable[..., Any]) -> None:
@@ -243,8 +264,9 @@ def test_two_tags_and_a_saved_filter_encrypted_and_opened(installed: RealStash, 
     only(page, "scenes")
     unfold(page, "Filters", "Privacy", "Encryption")
     pick(page, "sp-filter-tags", *(tag["name"] for tag in tags))
+    page.select_option("#sp-filter-tags-mode", "any")
     page.select_option("#sp-saved-scenes", "Well rated")
-    wanted = {"rating100": {"modifier": "GREATER_THAN", "value": 40}, "tags": {"modifier": "INCLUDES", "value": ["3", "9"]}}
+    wanted = {"rating100": {"modifier": "GREATER_THAN", "value": 40}, "tags": {"modifier": "INCLUDES", "value": ["3", "9"], "depth": -1}}
     found = installed.gql("query($f: SceneFilterType) { findScenes(filter: {per_page: -1}, scene_filter: $f) { scenes { id } } }", {"f": wanted})
     ids = sorted(int(scene["id"]) for scene in found["findScenes"]["scenes"])
     assert 0 < len(ids) < 300

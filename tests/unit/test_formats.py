@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stashport import formats
-from stashport.formats.csv import _escape, split
+from stashport.formats._cells import _escape, split
 from stashport.model.fields import BY_NAME, BY_PLURAL, KINDS
 from stashport.model.records import encode
 from stashport.output.proof import prove

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from stashport import formats
-from stashport.formats.csv import split
+from stashport.formats._cells import split
 from stashport.jobs.sample import SampleReader
 from stashport.model.fields import FORMAT_VERSION
 from stashport.output.proof import prove

@@ -17,6 +17,7 @@ from stashport.errors import BadRequest, BadTemplate, MissingLibrary, NotProven,
 from stashport.formats import template
 from stashport.formats._names import Kept
 from stashport.formats._template_filters import csv, duration, map_path, markdown, one_line, read_map
+from stashport.formats._template_source import SHIPPED as SHIPPED_IN
 from stashport.jobs import packages
 from stashport.jobs.export_config import ExportConfig
 from stashport.model.fields import BY_NAME, KINDS
@@ -25,7 +26,7 @@ from stashport.output.proof import prove_rendered
 from support.records import HOSTILE, ListReader, run_export, sample, some_text, write
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "templates.md"
-SHIPPED = sorted(path.name.partition(".")[0] for path in template.SHIPPED.iterdir())
+SHIPPED = sorted(path.name.partition(".")[0] for path in SHIPPED_IN.iterdir())
 
 
 def made(tmp_path, text, reader=None, name="x", **options):
@@ -409,7 +410,7 @@ def test_without_jinja_the_package_is_named(monkeypatch, tmp_path):
     told = list(demo(tmp_path / "demo", tmp_path / "state"))
     assert len([line for line in told if "left out" in line]) == 2
     assert len([line for line in told if "each the same" in line]) == len(formats.readable())
-    for module in [name for name in sys.modules if name.startswith(("jinja2", "stashport.formats._sandbox", "stashport.formats._template"))]:
+    for module in [name for name in sys.modules if name.startswith(("jinja2", "stashport.formats._budget", "stashport.formats._sandbox", "stashport.formats._template_f"))]:
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingLibrary, match=r"3\.0 or later"):
         said(tmp_path, "1")
@@ -417,7 +418,7 @@ def test_without_jinja_the_package_is_named(monkeypatch, tmp_path):
 
 def test_the_documents_name_every_filter_block_and_option():
     """docs/templates.md names all filters of ours, all blocks, all options, and its examples work."""
-    from stashport.formats._sandbox import Budget
+    from stashport.formats._budget import Budget
     from stashport.formats._template_filters import filters
 
     text = DOCS.read_text("utf-8")

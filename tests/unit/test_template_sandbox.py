@@ -8,7 +8,7 @@ import time
 
 import pytest
 from stashport.errors import BadTemplate, PortError, TemplateFailed, TemplateTooMuch
-from stashport.formats import _sandbox, template
+from stashport.formats import _budget, template
 from stashport.model.fields import BY_NAME
 
 TAG = {"id": "tag:1", "name": "Outdoors", "aliases": ["a", "b"], "parents": ["tag:1"], "custom_fields": {"a": 1}}
@@ -239,7 +239,7 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_whatever_has_no_end_is_ended(name, monkeypatch):
     """Each ends in one of our errors, soon and without filling the memory."""
-    monkeypatch.setattr(_sandbox, "SECONDS", 0.3)
+    monkeypatch.setattr(_budget, "SECONDS", 0.3)
     started = time.thread_time()
     with pytest.raises((TemplateTooMuch, TemplateFailed)) as error:
         one("\n" + BOMBS[name])
@@ -294,7 +294,7 @@ def test_a_record_has_a_budget_of_its_own(monkeypatch):
 
 def test_header_and_footer_and_macros_are_bounded_too(monkeypatch):
     """No part of a template is without a budget."""
-    monkeypatch.setattr(_sandbox, "SECONDS", 0.2)
+    monkeypatch.setattr(_budget, "SECONDS", 0.2)
     loops = "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}"
     for text in (
         "{% block header %}@{% endblock %}", "{% block footer %}@{% endblock %}", "{% block before_tags %}@{% endblock %}",

@@ -11,8 +11,6 @@ of our own.
 
 from __future__ import annotations
 
-import operator
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import update_wrapper
 from typing import Any, NoReturn
@@ -24,11 +22,9 @@ from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-CHARACTERS = 8 << 20
-SECONDS = 5.0
+from stashport.formats._budget import NUMBERS, Budget, Function, TooMuch, calculate, join, narrow, replace, text_of, what
+
 LONGEST_RANGE = 100_000
-WIDEST = 1000
-_BITS = 1024
 
 _FROM_JINJA = (
     "abs", "count", "d", "default", "dictsort", "first", "groupby", "items", "last", "length", "list", "map", "max", "min", "reject", "rejectattr", "reverse",
@@ -41,81 +37,7 @@ _OF_TEXT = frozenset((
 ))
 _WIDE = frozenset(("center", "ljust", "rjust", "zfill"))
 _OF_LOOP = frozenset(("depth", "depth0", "first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex", "revindex0"))
-_NUMBERS = (int, float)
 _ADDED = ("_block_vars", "_loop_vars")  # given with every call by Jinja2, for itself
-
-
-class TooMuch(Exception):
-    """A template that takes too long, or makes too much."""
-
-
-class Budget:
-    """What one rendering may use up."""
-
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """A new rendering: all is there again."""
-        self._left, self._until = CHARACTERS, time.thread_time() + SECONDS
-
-    def charge(self, number: int) -> None:
-        """So many characters, or items, were made, or are about to be."""
-        self._left -= number
-        if self._left < 0:
-            raise TooMuch(f"it makes more than {CHARACTERS:,} characters for one record")
-
-    def tick(self) -> None:
-        """A step."""
-        self._left -= 1
-        if self._left < 0 or time.thread_time() > self._until:
-            self.charge(0)
-            raise TooMuch(f"it works for more than {SECONDS:g} seconds on one record")
-
-    def weigh(self, value: Any) -> None:
-        """Charge everything that a value holds, however it is nested."""
-        waiting = [value]
-        while waiting:
-            one = waiting.pop()
-            if isinstance(one, str):
-                self.charge(len(one))
-            elif isinstance(one, (list, tuple, dict)):
-                self.tick()
-                self.charge(len(one))
-                waiting.extend(one)
-                if isinstance(one, dict):
-                    waiting.extend(one.values())
-
-
-class _Callable:
-    """The only thing, beside macros, that a template can call."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-
-def text_of(value: Any) -> str:
-    """A value as it stands in the output: null is nothing.  Errors: TypeError for what has no text."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, _NUMBERS):
-        return str(value)
-    if isinstance(value, Undefined):
-        return str(value)  # which says what is not defined
-    if isinstance(value, (list, tuple)):
-        raise TypeError("a list cannot be written as it is: say which of it (|first), or how (|join(', '), |json, a for loop)")
-    raise TypeError(f"{_what(value)} cannot be written as it is")
-
-
-def _what(value: Any) -> str:
-    names = {dict: "an object", list: "a list", tuple: "a list", type(None): "null", str: "a text", _Callable: "a function", Macro: "a macro"}
-    return names.get(type(value), "this" if type(value) not in (int, float, bool) else "a number")
 
 
 class Environment(ImmutableSandboxedEnvironment):
@@ -135,7 +57,7 @@ class Environment(ImmutableSandboxedEnvironment):
         self.filters[" loop"] = self._loop
         tests: dict[str, Any] = self.tests
         self.tests = {name: self._guarded(function) for name, function in tests.items()}
-        self.globals = {"range": _Callable(self._range)}
+        self.globals = {"range": Function(self._range)}
 
     def compile_safely(self, source: str) -> Template:
         """A template of this source.  Errors: TemplateSyntaxError for what Jinja2 does not understand, and for what is not allowed here."""
@@ -176,17 +98,17 @@ class Environment(ImmutableSandboxedEnvironment):
             try:
                 return obj[argument]
             except (TypeError, LookupError):
-                return self.undefined(f"there is no {argument!r} in {_what(obj)}" if isinstance(argument, _NUMBERS) else "there is no such thing in it")
+                return self.undefined(f"there is no {argument!r} in {what(obj)}" if isinstance(argument, NUMBERS) else "there is no such thing in it")
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()  # noqa: SLF001 - the way that Undefined has of saying what it is
-        return self.undefined(f"{_what(obj)} has no items")
+        return self.undefined(f"{what(obj)} has no items")
 
     def _reach(self, obj: Any, name: str) -> Any:
         if isinstance(obj, dict):
             if name in obj:
                 return obj[name]
             if name in ("items", "keys", "values", "get"):
-                return _Callable(getattr(obj, name))
+                return Function(getattr(obj, name))
         elif isinstance(obj, str):
             if name in _OF_TEXT or name in _WIDE or name in ("join", "replace"):
                 return self._method(obj, name)
@@ -194,7 +116,7 @@ class Environment(ImmutableSandboxedEnvironment):
             if name in _OF_LOOP:
                 return getattr(obj, name)
             if name in ("cycle", "changed"):
-                return _Callable(getattr(obj, name))
+                return Function(getattr(obj, name))
         elif isinstance(obj, tuple) and name in ("grouper", "list") and hasattr(type(obj), "_fields"):
             return obj[("grouper", "list").index(name)]
         elif isinstance(obj, Undefined):
@@ -204,7 +126,7 @@ class Environment(ImmutableSandboxedEnvironment):
     def _nothing(self, obj: Any, name: str) -> Any:
         if name.startswith("_"):
             raise SecurityError(f'a template does not reach "{name[:60]}"')
-        hint = f'{_what(obj)} has no "{name[:60]}"'
+        hint = f'{what(obj)} has no "{name[:60]}"'
         if isinstance(obj, dict) and "id" in obj:
             import difflib
 
@@ -212,7 +134,7 @@ class Environment(ImmutableSandboxedEnvironment):
             hint = f'a {str(obj["id"]).partition(":")[0]} has no field "{name[:60]}"' + (f"; did you mean {close[0]}?" if close else "")
         return self.undefined(hint)
 
-    def _method(self, text: str, name: str) -> _Callable:
+    def _method(self, text: str, name: str) -> Function:
         function = getattr(text, name, None)
         if function is None:  # removeprefix and the like, where Python is old
             return self._nothing(text, name)  # type: ignore[no-any-return]
@@ -229,7 +151,7 @@ class Environment(ImmutableSandboxedEnvironment):
             self.budget.charge(len(result) + len(text) if isinstance(result, (list, tuple)) else len(text))
             return result
 
-        return _Callable(call)
+        return Function(call)
 
     def call(self, context: Context, obj: Any, *arguments: Any, **named: Any) -> Any:
         """Call what can be called."""
@@ -240,11 +162,11 @@ class Environment(ImmutableSandboxedEnvironment):
             return context.call(obj, *arguments, **named)
         for name in _ADDED:
             named.pop(name, None)
-        if isinstance(obj, _Callable):
+        if isinstance(obj, Function):
             return obj.function(*arguments, **named)
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()  # noqa: SLF001 - as above
-        raise SecurityError(f"{_what(obj)} cannot be called")
+        raise SecurityError(f"{what(obj)} cannot be called")
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Calculate, as far as the result cannot be huge."""
@@ -252,8 +174,8 @@ class Environment(ImmutableSandboxedEnvironment):
         for value in (left, right):
             if isinstance(value, Undefined):
                 value._fail_with_undefined_error()  # noqa: SLF001 - as above
-        if isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS):
-            return _calculate(operator, left, right)
+        if isinstance(left, NUMBERS) and isinstance(right, NUMBERS):
+            return calculate(operator, left, right)
         if operator == "+" and ((isinstance(left, str) and isinstance(right, str)) or (type(left) is type(right) and isinstance(left, (list, tuple)))):
             self.budget.weigh((left, right))
             return left + right
@@ -262,7 +184,7 @@ class Environment(ImmutableSandboxedEnvironment):
             return left * right
         if operator == "%" and isinstance(left, str):
             raise TypeError("a text is filled in with the filter format: {{ '%02d'|format(n) }}")
-        raise TypeError(f"{operator} does not work on {_what(left)} and {_what(right)}; texts are joined with ~")
+        raise TypeError(f"{operator} does not work on {what(left)} and {what(right)}; texts are joined with ~")
 
     # --- what plain Python would do ---
 
@@ -283,7 +205,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
     def _slice(self, value: Any, *bounds: Any) -> Any:
         if not isinstance(value, (str, list, tuple, range)):
-            raise TypeError(f"{_what(value)} cannot be cut into pieces")
+            raise TypeError(f"{what(value)} cannot be cut into pieces")
         return value[slice(*bounds)]
 
     def _made(self, value: Any) -> Any:
@@ -297,48 +219,12 @@ class Environment(ImmutableSandboxedEnvironment):
         return found
 
 
-def _calculate(sign: str, left: float, right: float) -> float:
-    bits = left.bit_length() if isinstance(left, int) else 0
-    if (sign == "*" and isinstance(right, int) and bits + right.bit_length() > _BITS) or (sign == "**" and max(bits, 1) * abs(right) > _BITS):
-        raise TooMuch("a number grows too large")
-    result: float = _OPERATORS[sign](left, right)
-    return result
-
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv, "%": operator.mod, "**": operator.pow,
-}
-
-
-def replace(budget: Budget, text: str, old: str, new: str, count: int = -1) -> str:
-    """str.replace, charged before it is done."""
-    times = text.count(old) if count < 0 else min(count, text.count(old))
-    budget.charge(len(text) + times * len(new))
-    return text.replace(old, new, count)
-
-
-def join(budget: Budget, values: Iterable[Any] | None, between: str = "") -> str:
-    """str.join, charged before it is done."""
-    texts = []
-    for value in values if values is not None else ():
-        texts.append(text_of(value))
-        budget.charge(len(texts[-1]) + len(between) + 1)
-    return between.join(texts)
-
-
-def narrow(width: Any) -> int:
-    """A width that is none to fill the memory with.  Errors: TooMuch."""
-    if not isinstance(width, int) or abs(width) > WIDEST:
-        raise TooMuch(f"a width is more than {WIDEST:,}")
-    return width
-
-
 class _Rewriter(NodeTransformer):
     """Puts what Jinja2 would compile to plain Python behind guarded filters, and refuses what leads out of the template."""
 
     def _refuse(self, node: nodes.Node, *arguments: Any) -> NoReturn:
-        what = {"FromImport": "import", "NSRef": "a namespace"}.get(type(node).__name__, type(node).__name__.lower())
-        raise TemplateSyntaxError(f"{what} is not possible here: a template is one file, and reaches no other", node.lineno)
+        called = {"FromImport": "import", "NSRef": "a namespace"}.get(type(node).__name__, type(node).__name__.lower())
+        raise TemplateSyntaxError(f"{called} is not possible here: a template is one file, and reaches no other", node.lineno)
 
     visit_Extends = visit_Include = visit_Import = visit_FromImport = visit_NSRef = _refuse  # noqa: N815 - Jinja2's names
 

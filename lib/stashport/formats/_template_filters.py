@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from stashport.atomic import human_size
 from stashport.errors import BadRequest
-from stashport.formats._sandbox import Budget, TooMuch, join, narrow, replace, text_of
+from stashport.formats._budget import Budget, TooMuch, join, narrow, replace, text_of
 from stashport.model.records import dumps
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?)?")

@@ -11,14 +11,15 @@ import codecs
 import csv
 import io
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from stashport.errors import BadFile
 from stashport.formats import Header, Option, ReadMembers, WriteMembers
+from stashport.formats._cells import guarded, parsed, written
 from stashport.formats._lines import BATCH, LONGEST, check_header
+from stashport.formats._names import Kept
 from stashport.model.fields import BY_PLURAL
 from stashport.model.records import Batch, Record, dumps, to_bytes
 from stashport.model.table import Field, Kind
@@ -33,7 +34,6 @@ OPTIONS = (
 _NAMES = " (names)"
 # Python 3.10's csv module refuses NUL, which titles can hold: there it goes through as half of a surrogate pair, which no decoded file holds.
 _HIDDEN = "\ud800" if sys.version_info < (3, 11) else ""
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
 _MAP = (Field("field", "text"), Field("value", "json"))
 
 
@@ -47,25 +47,16 @@ codecs.register_error("csv-escape", _encode_surrogates)
 
 
 class _Names:
-    """Names by id, on disk: they are wanted by every kind that follows."""
+    """Names by id, for people: they are wanted by every kind that follows."""
 
     def __init__(self) -> None:
-        import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
-
-        self._db = sqlite3.connect("", isolation_level=None)
-        self._db.execute("CREATE TABLE names (id TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID")
+        self._kept = Kept()
 
     def add(self, records: list[Record], key: str) -> None:
-        pairs = ((r["id"], _printable(r[key])) for r in records if r.get(key))
-        self._db.executemany("INSERT OR IGNORE INTO names VALUES (?,?)", pairs)
+        self._kept.add((r["id"], r[key].encode("utf-8", "replace").decode()) for r in records if r.get(key))
 
     def of(self, ids: list[str]) -> str:
-        found = (self._db.execute("SELECT name FROM names WHERE id=?", (one,)).fetchone() for one in ids)
-        return "; ".join(row[0] for row in found if row)
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+        return "; ".join(filter(None, map(self._kept.get, ids)))
 
 
 class _Table:
@@ -76,7 +67,7 @@ class _Table:
         self._names = names
         self.rows = 0
         self._refs = [f for f in fields if f.type in ("ref", "refs")] if names else []
-        self._columns = [(f.name, _cell(f, safe=bool(options.get("safe")))) for f in fields]
+        self._columns = [(f.name, written(f, safe=bool(options.get("safe")))) for f in fields]
         self._csv.writerow(["id", *(f.name for f in fields), *(f.name + _NAMES for f in self._refs)])
 
     def row(self, identity: str, values: Record) -> None:
@@ -84,7 +75,7 @@ class _Table:
         for field in self._refs:
             value = values.get(field.name)
             assert self._names is not None
-            cells.append(_safe(self._names.of([value] if isinstance(value, str) else value or [])))
+            cells.append(guarded(self._names.of([value] if isinstance(value, str) else value or [])))
         try:
             self._csv.writerow(cells)
         except csv.Error:
@@ -207,7 +198,7 @@ class _Reading:
                 reader = csv.reader(iter(lines), strict=True)
                 titles = next(reader)
                 self._check_titles(name, titles, fields)
-                columns = [(i, title, _parse(fields[title], safe=self._safe)) for i, title in enumerate(titles) if title in fields and i]
+                columns = [(i, title, parsed(fields[title], safe=self._safe)) for i, title in enumerate(titles) if title in fields and i]
                 order = {f: n for n, f in enumerate(fields)}
                 columns.sort(key=lambda column: order[column[1]])
                 for row in reader:
@@ -255,68 +246,6 @@ def _tables_of(kind: Kind) -> list[str]:
 
 def _side_fields(field: Field) -> tuple[Field, ...]:
     return _MAP if field.type == "map" else field.fields
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_RISKY) else text
-
-
-def _escape(item: str) -> str:
-    return item.replace("\\", "\\\\").replace("|", "\\|") or "\\e"
-
-
-def split(cell: str) -> list[str]:
-    """The items of a list's cell; the reverse of joining them."""
-    if not cell:
-        return []
-    items, item, characters = [], [], iter(cell)
-    for c in characters:
-        if c == "\\":
-            follow = next(characters, "")
-            item.append("" if follow == "e" else follow)
-        elif c == "|":
-            items.append("".join(item))
-            item = []
-        else:
-            item.append(c)
-    return [*items, "".join(item)]
-
-
-def _cell(field: Field, *, safe: bool) -> Callable[[Any], str]:
-    guard = _safe if safe else str
-    if field.type in ("texts", "times", "refs"):
-        return lambda value: guard("|".join(map(_escape, value or ())))
-    if field.type in ("int", "float"):
-        return lambda value: "" if value is None else repr(value)
-    if field.type == "bool":
-        return lambda value: "" if value is None else "true" if value else "false"
-    if field.type == "json":
-        return lambda value: "" if value is None else guard(dumps(value))
-    return lambda value: "" if value is None else guard(value)
-
-
-def _finite(cell: str) -> float:
-    value = float(cell)
-    if not math.isfinite(value):
-        raise ValueError(f"{cell} is no number")
-    return value
-
-
-def _parse(field: Field, *, safe: bool) -> Callable[[str], Any]:
-    def plain(cell: str) -> str:
-        return cell[1:] if safe and cell[:1] == "'" else cell
-
-    if field.type in ("texts", "times", "refs"):
-        return lambda cell: split(plain(cell))
-    if field.type == "int":
-        return lambda cell: int(cell) if cell else None
-    if field.type == "float":
-        return lambda cell: _finite(cell) if cell else None
-    if field.type == "bool":
-        return lambda cell: {"": None, "true": True, "false": False}[cell.lower()]
-    if field.type == "json":
-        return lambda cell: json.loads(plain(cell)) if cell else None
-    return lambda cell: plain(cell) or None
 
 
 def write(members: WriteMembers, header: Header, options: dict[str, bool]) -> _Writer:

@@ -7,79 +7,39 @@ A template is a set of blocks: `header` and `footer`, one for each kind that is 
 from __future__ import annotations
 
 import codecs
-import difflib
 import gc
 import hashlib
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from stashport.errors import BadTemplate, MissingLibrary, NotSupported, TemplateFailed, TemplateTooMuch, UnknownTemplate
+from stashport.errors import BadTemplate, MissingLibrary, NotSupported, TemplateFailed, TemplateTooMuch
 from stashport.formats import Header, Need, Option, Options, ReadMembers, WriteMembers
 from stashport.formats._names import Kept
-from stashport.model.fields import BY_NAME, KINDS
+from stashport.formats._template_source import LONGEST, PLAIN, check_blocks, find
+from stashport.model.fields import KINDS
 from stashport.model.records import Batch, Record
 from stashport.model.table import LISTS, Field, Kind
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-NAME, LABEL, EXTENSION, FOLDER = "template", "Template", "txt", False
+NAME, LABEL, EXTENSION, FOLDER = "template", "Template", PLAIN, False
 DESCRIPTION = "Any text you like, by a Jinja2 template: playlists, lists, web pages; not to be read back."
 READS = False
 NEEDS = Need("templates", "jinja2", "Jinja2")
-SHIPPED = Path(__file__).with_name("templates")
-ENDING = ".j2"
 OPTIONS = (
     Option("template", "Template", "titles", "titles, markdown, playlist, a file that ends in .j2, or the template itself", "text"),
     Option("paths", "Path map", "", "for |map_path: FROM=TO, several with ; between", "text"),
 )
 
-_LONGEST = 256 << 10
 _HTML = ("html", "htm", "xhtml", "xml", "svg")
 # All records together: enough for any sensible template, and an end for any other.
 SECONDS, SECONDS_A_RECORD = 60.0, 0.02
 BYTES, BYTES_A_RECORD = 64 << 20, 64 << 10
 _NAMING = ("name", "title", "basename", "path")
-_EDGES = ("header", "footer")
-
-
-class Source(NamedTuple):
-    """A template's text, what it is called in messages, and the extension of what it makes."""
-
-    text: str
-    name: str
-    extension: str
-
-
-def find(given: str) -> Source:
-    """A template by the name of a shipped one, by its file, or the text itself.  Errors: UnknownTemplate."""
-    if "{%" in given or "{{" in given:
-        return Source(given, "(given as text)", EXTENSION)
-    shipped = {path.name.partition(".")[0]: path for path in sorted(SHIPPED.glob(f"*{ENDING}"))}
-    path = shipped.get(given) or Path(given)
-    if path.suffix != ENDING:
-        raise UnknownTemplate(name=given, reason=f"no shipped one has this name, and a file of your own would end in {ENDING}", known=list(shipped))
-    try:
-        path = path.expanduser()
-        if not path.is_file():
-            raise FileNotFoundError("there is no such file")
-        with path.open("rb") as file:
-            data = file.read(_LONGEST + 1)
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the home of somebody who is not known
-        raise UnknownTemplate(name=given, reason=getattr(error, "strerror", None) or error, known=list(shipped)) from error
-    if len(data) > _LONGEST:
-        raise UnknownTemplate(name=given, reason="the file is longer than 256 kB", known=list(shipped))
-    return Source(text, path.name, _extension(path.name))
-
-
-def _extension(name: str) -> str:
-    ending = name.removesuffix(ENDING).rpartition(".")[2].lower()
-    return ending if "." in name.removesuffix(ENDING) and re.fullmatch("[a-z0-9]{1,8}", ending) else EXTENSION
 
 
 def extension(options: Options) -> str:
@@ -141,7 +101,8 @@ class _Writer:
         try:
             from jinja2.exceptions import TemplateError
 
-            from stashport.formats._sandbox import Budget, Environment
+            from stashport.formats._budget import Budget
+            from stashport.formats._sandbox import Environment
             from stashport.formats._template_filters import filters, read_map
         except ImportError as error:  # not there, or from before 3.0
             raise MissingLibrary(feature=LABEL, package="Jinja2 (3.0 or later)", feature_name=NEEDS.feature) from error
@@ -151,10 +112,10 @@ class _Writer:
         self._budget = Budget()
         pairs = read_map(options["paths"])
         environment = Environment(self._budget, filters(self._budget, pairs, self._name_of, self._record_of), autoescape=source.extension in _HTML)
-        if len(source.text.encode("utf-8", "replace")) > _LONGEST:
+        if len(source.text.encode("utf-8", "replace")) > LONGEST:
             self._bad("it is longer than 256 kB", 1)
         try:
-            used = _check_blocks(environment.parse(source.text), self._bad)
+            used = check_blocks(environment.parse(source.text), self._bad)
             self._template = environment.compile_safely(source.text)
         except TemplateError as error:
             self._bad(_plain(error), getattr(error, "lineno", 1))
@@ -213,7 +174,7 @@ class _Writer:
     def _guarded(self, render: Callable[[], str]) -> str:
         from jinja2.exceptions import SecurityError
 
-        from stashport.formats._sandbox import TooMuch
+        from stashport.formats._budget import TooMuch
 
         self._budget.begin()
         started = time.thread_time()
@@ -284,31 +245,6 @@ class _Writer:
 def _plain(error: Exception) -> str:
     """What Python says of an error, without the names of our functions."""
     return re.sub(r"[\w.]+(<locals>\.[\w<>]+)?\(\)", "this", str(error)).rstrip(".") or type(error).__name__
-
-
-def _check_blocks(tree: Any, bad: Callable[[object, int], NoReturn]) -> set[str]:
-    """Refuse what does not stand in blocks, and blocks that are not known; the texts and filters in the template, by which is seen what it uses."""
-    from jinja2 import nodes
-
-    known = {*_EDGES, *BY_NAME, *(f"{edge}_{kind.plural}" for edge in ("before", "after") for kind in KINDS)}
-    found = set()
-    for node in tree.body:
-        if isinstance(node, nodes.Block):
-            if node.name not in known:
-                close = difflib.get_close_matches(node.name, known, 1)
-                bad(f'there is no block "{node.name}"' + (f"; did you mean {close[0]}?" if close else ""), node.lineno)
-            if inner := next(node.find_all(nodes.Block), None):
-                bad(f"the block {inner.name} stands within another", inner.lineno)
-            found.add(node.name)
-        elif isinstance(node, nodes.Output):
-            for part in node.nodes:
-                if not isinstance(part, nodes.TemplateData) or part.data.strip():
-                    bad("text outside of all blocks: put it into the block header, or into that of a kind", part.lineno)
-        elif not isinstance(node, (nodes.Macro, nodes.Assign, nodes.AssignBlock)):
-            bad("outside of blocks only macros and set can stand", node.lineno)
-    if not found:
-        bad(f"it has no block: {{% block scene %}}...{{% endblock %}} is rendered for each scene; known are {', '.join([*_EDGES, *BY_NAME])}", 1)
-    return {node.name for node in tree.find_all(nodes.Filter)} | {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
 
 
 def write(members: WriteMembers, header: Header, options: Options) -> _Writer:

@@ -86,8 +86,8 @@ class ExportConfig:
     def record(self) -> dict[str, Any]:
         """The form kept in the run record; it holds no secrets."""
         told = {key: list(value) if isinstance(value := getattr(self, key), tuple) else value for key in self.__dataclass_fields__}
-        told |= {"filters": self.filters.record(), "privacy": self.privacy.record(), "encrypt": sorted(self.encrypt), "url": shown(str(self.url.get("url", "")))}
-        return told
+        url = shown(str(self.url.get("url", "")))
+        return told | {"filters": self.filters.record(), "privacy": self.privacy.record(), "encrypt": sorted(self.encrypt), "url": url}
 
     def chosen_kinds(self, possible: list[Kind]) -> list[Kind]:
         """The kinds asked for, of those that the source can tell, in the order of export."""

@@ -75,7 +75,7 @@ def _encryption(given: Any, flat: dict[str, Any]) -> None:
         raise BadRequest(what=f'"encryption" has the type {wish.get("type")!r}: it is "age", the one that is authenticated.')
     key = wish.get("key")
     if not isinstance(key, str) or not key.startswith("age1"):
-        raise BadRequest(what='A passphrase does not belong into a configuration, which is kept and shown: give it with --passphrase-file, or as "key" a recipient (age1...).')
+        raise BadRequest(what="A passphrase does not belong into a configuration, which is kept: give it with --passphrase-file, or a recipient as key.")
     flat["encrypt"] = {"recipients": [key]}
 
 

@@ -168,7 +168,7 @@ def _compare_fields(kind: Kind, records: list[Record], found: Columns, told: obj
     """The header says which fields each record has: one without them would be taken for a record whose source could not tell."""
     names = told.get(kind.plural) if isinstance(told, dict) else None
     if not isinstance(names, list):
-        raise ValueError(f"its header does not tell which fields its {kind.plural} have")
+        raise TypeError(f"its header does not tell which fields its {kind.plural} have")
     if set(found) != {"id", *names} or set(map(len, records)) != {len(found)}:
         raise ValueError(f"its {kind.plural} have other fields than its header says")
 

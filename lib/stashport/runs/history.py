@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import shutil
 import time
 from typing import TYPE_CHECKING, Any
@@ -103,11 +104,13 @@ def adds_up(counts: Mapping[str, Mapping[str, int]]) -> bool:
 
 
 def _ids(state: State) -> list[str]:
-    """Ids of run folders, newest first (they begin with the time)."""
+    """Ids of run folders, newest first: they begin with the second, and within one the folder's own time decides."""
     try:
-        return sorted((path.name for path in (state.folder / "runs").iterdir() if is_run_id(path.name)), reverse=True)
+        with os.scandir(state.folder / "runs") as found:
+            times = [(entry.name[:15], entry.stat().st_mtime_ns, entry.name) for entry in found if is_run_id(entry.name)]
     except OSError:
         return []
+    return [name for _, _, name in sorted(times, reverse=True)]
 
 
 def _record(folder: Path, now: float) -> dict[str, Any] | None:
