@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.stash import Libraries, Library, RealStash, find_stash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+# Machines are slow at times, and that proves nothing; and where nobody watches, the same examples are tried each time.
+settings.register_profile("port", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI")), print_blob=True)
+settings.load_profile("port")
 
 NEEDS_STASH = {"libraries", "empty_database", "library", "shared_stash", "real_stash", "start_stash"}
 

@@ -162,10 +162,15 @@ function Preview({ choice, hello }) {
   );
 }
 
-/** A value on one line or a few. @param {any} value */
+/** A value as text; "" for nothing. @param {any} value @returns {string} */
 function written(value) {
-  if (value === null || value === undefined || value === "") return "";
-  const text = typeof value === "string" ? value : Array.isArray(value) && value.every((one) => typeof one !== "object") ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (value === null || value === undefined) return "";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  const text = Array.isArray(value)
+    ? value.map(written).join(value.some((one) => typeof one === "object") ? "; " : ", ")
+    : typeof value === "object"
+      ? Object.entries(value).map(([name, one]) => `${name}: ${written(one)}`).join(", ")
+      : String(value);
   return text.length > 240 ? `${text.slice(0, 240)}…` : text;
 }
 
@@ -188,7 +193,7 @@ function PreviewTable({ record, hello }) {
     .filter((row) => row.before || row.after);
   const removed = rows.filter((row) => row.what === "removed").length;
   const changed = rows.filter((row) => row.what === "changed").length;
-  const word = capital(record.kind.replace(/_/g, " "));
+  const word = capital((kind ? kind.name : record.kind).replace(/_/g, " "));
   return h(
     "div",
     { className: "sp-scroll mt-3" },

@@ -41,7 +41,7 @@ def operations(tmp_path, below, **config):
 @pytest.mark.parametrize(("name", "compress"), CASES)
 def test_a_disk_that_fails_at_any_operation(name, compress, there, tmp_path):
     """Whichever operation below the target fails, the error is DiskFull or CannotWrite; the old export stands, or none; no temporary file stays."""
-    number, step = 1, 1 + (name == "csv")
+    number, step = 1, 1 + 2 * (name == "csv")
     while number < MOST:
         harm, kind = ((FULL, DiskFull), (BROKEN, CannotWrite))[number // step % 2]
         out = tmp_path / f"out-{number}"

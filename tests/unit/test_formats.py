@@ -42,7 +42,7 @@ def test_sample_comes_back_from_every_combination(combination, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_records_come_back(kind, data):
     """Random records of each kind, with whatever their types allow, are the same after each format."""
@@ -169,7 +169,7 @@ def test_csv_names_stand_beside_ids(tmp_path):
     assert not [title for title in plain[0] if "(" in title]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(some_text() | st.sampled_from(RISKY), min_size=1, max_size=8))
 @example([start + "cmd" for start in RISKY])
 def test_safe_csv_leaves_no_formula(texts):

@@ -66,7 +66,7 @@ def test_hello_tells_what_the_panel_needs(tmp_path):
     assert output["ok"] is True
     assert output["version"] == stashport.__version__
     assert {kind["plural"] for kind in output["kinds"]} >= {"tags", "scenes", "settings"}
-    assert [found["name"] for found in output["formats"]][0] == "json"
+    assert output["formats"][0]["name"] == "json"
     assert all(isinstance(option["help"], str) for found in output["formats"] for option in found["options"])
     assert output["runs"] == []
     assert output["folder"] == str(tmp_path / "stash-port" / "exports")

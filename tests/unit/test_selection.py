@@ -59,7 +59,7 @@ def targets(record, fields):
     return {identity for _, identity in references(record, reference_fields(fields))}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(reader=graphs(), data=st.data())
 def test_no_export_refers_to_what_is_not_in_it(reader, data):
     """Whatever is asked for, of whichever kinds and ids: nothing dangles, `all` is closed and loses nothing, `direct` is one step, `none` adds nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import html
 import json
 import subprocess
@@ -115,6 +116,15 @@ def test_kept_values_come_back(values):
     for strange in ("", "tag", "tag:", "tag:x", "x:1", "tag:-1", "tag:\u0661", "tag:" + "9" * 400, ":1"):
         assert kept.get(strange) is None
     kept.close()
+
+
+def test_no_room_for_what_is_kept_is_a_full_disk():
+    """When SQLite finds no room for names, that is told as any other full disk."""
+    kept = Kept()
+    kept._db.execute("PRAGMA max_page_count=3")
+    with pytest.raises(OSError, match="no room") as error:
+        kept.add((f"tag:{number}", b"x" * 1000) for number in range(1000))
+    assert error.value.errno == errno.ENOSPC
 
 
 @pytest.mark.parametrize(("value", "expression", "wanted"), [

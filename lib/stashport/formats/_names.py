@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ class Kept:
     def __init__(self) -> None:
         import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
 
+        self._full = sqlite3.OperationalError
         self._db = sqlite3.connect("", isolation_level=None)
         # A database without a name is a temporary file of SQLite's own: no crash is to be survived.  One transaction that never ends spares its journal.
         self._db.execute("PRAGMA journal_mode=OFF")
@@ -26,7 +28,10 @@ class Kept:
     def add(self, pairs: Iterable[tuple[str, Any]]) -> None:
         """Keep values by id; ids that are no kind with a number are passed over, nothing refers to them."""
         rows = ((key, value) for identity, value in pairs if (key := _key(identity)) is not None)
-        self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?,?)", rows)
+        try:
+            self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?,?)", rows)
+        except self._full as error:
+            raise OSError(errno.ENOSPC, f"what is kept while writing found no room ({error})") from error
 
     def get(self, identity: str) -> Any:
         """The value of an id, None when there is none."""
@@ -37,6 +42,8 @@ class Kept:
     def close(self) -> None:
         """Let go of the disk."""
         self._db.close()
+
+    __del__ = close  # a run that failed leaves it open
 
 
 def _key(identity: str) -> int | None:

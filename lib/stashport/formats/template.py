@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from stashport.errors import BadTemplate, MissingLibrary, NotSupported, TemplateFailed, TemplateTooMuch
+from stashport.errors import BadTemplate, MissingLibrary, NotSupported, PortError, TemplateFailed, TemplateTooMuch
 from stashport.formats import Header, Need, Option, Options, ReadMembers, WriteMembers
 from stashport.formats._names import Kept
 from stashport.formats._template_source import LONGEST, PLAIN, check_blocks, find
@@ -172,28 +172,27 @@ class _Writer:
         self._file.write(data)
 
     def _guarded(self, render: Callable[[], str]) -> str:
-        from jinja2.exceptions import SecurityError
-
-        from stashport.formats._budget import TooMuch
-
         self._budget.begin()
         started = time.thread_time()
         try:
             text = render()
-        except TooMuch as error:
-            raise TemplateTooMuch(name=self._source, line=self._line(error.__traceback__), reason=error) from None
-        except RecursionError as error:
-            raise TemplateTooMuch(name=self._source, line=self._line(error.__traceback__), reason="a macro in it calls itself without end") from None
-        except MemoryError as error:
-            raise TemplateTooMuch(name=self._source, line=self._line(error.__traceback__), reason="it needs too much memory") from None
-        except SecurityError as error:
-            raise TemplateFailed(name=self._source, line=self._line(error.__traceback__), reason=error) from None
         except Exception as error:  # a template can go wrong in any way that Python knows
-            raise TemplateFailed(name=self._source, line=self._line(error.__traceback__), reason=_plain(error)) from error
+            self._let_go()
+            raise self._told(error) from error
         self._seconds += time.thread_time() - started
         if self._seconds > SECONDS + SECONDS_A_RECORD * self._rendered:
             raise TemplateTooMuch(name=self._source, line=1, reason=f"it works for more than {SECONDS_A_RECORD:g} seconds on each record")
         return text
+
+    def _told(self, error: Exception) -> PortError:
+        from stashport.formats._budget import TooMuch
+
+        line = self._line(error.__traceback__)
+        if isinstance(error, RecursionError):
+            return TemplateTooMuch(name=self._source, line=line, reason="a macro in it calls itself without end")
+        if isinstance(error, MemoryError):
+            return TemplateTooMuch(name=self._source, line=line, reason="it needs too much memory")
+        return (TemplateTooMuch if isinstance(error, TooMuch) else TemplateFailed)(name=self._source, line=line, reason=_plain(error))
 
     def _line(self, trace: TracebackType | None) -> int:
         line = 1
@@ -237,6 +236,9 @@ class _Writer:
         self._render("footer", counts={**dict.fromkeys((kind.plural for kind in KINDS), 0), **counts})
         self._file.close()
         self.rendered[self._member] = (self._size, self._hash.hexdigest())
+        self._let_go()
+
+    def _let_go(self) -> None:
         for kept in (self._names, self._records):
             if kept:
                 kept.close()

@@ -19,7 +19,7 @@ from stashport.output import parts
 from stashport.output.shape import Columns, checked, columns, gathered
 from stashport.output.source import Source
 
-_FLUSH = 50_000
+_FLUSH = 10_000
 EXAMPLES = 20
 
 
