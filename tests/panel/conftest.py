@@ -91,6 +91,8 @@ def unfold(page: Any, *sections: str) -> None:
     """Open sections of the export page that are folded at first."""
     for section in sections:
         page.click(f".sp-folded h2 button[aria-expanded=false]:text-is('{section}')")
+        # While it unfolds, what lies below moves away under a press.
+        page.wait_for_selector(f".sp-folded:has(h2 button:text-is('{section}')) > .collapse.show")
 
 
 def started(page: Any, press: Callable[[], None]) -> dict[str, Any]:
