@@ -253,7 +253,6 @@ def opened_by_the_command_line(file: Path, passphrase: str, folder: Path) -> Any
     return json.loads(plain.read_bytes())
 
 
-@pytest.mark.xfail(reason="the preview gives one record of a kind, not three", strict=False)
 def test_two_tags_and_a_saved_filter_encrypted_and_opened(installed: RealStash, open_page: Callable[..., Any], tmp_path: Path) -> None:
     """Two tags and a saved filter, privacy preview, encrypted download, opened by the command line."""
     save_filter(installed, "SCENES", "Well rated", {"rating100": WELL_RATED["rating100"]})

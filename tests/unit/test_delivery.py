@@ -264,7 +264,7 @@ def test_the_nested_shape_has_an_effect_in_every_key():
     [
         {"target": "moon"}, {"target": "url"}, {"data": {"scenes": {"includes": True}}}, {"data": {"scenes": {"include": False}}}, {"data": 5},
         {"options": {"includeRelationships": "maybe"}}, {"options": {"encryption": {"type": "7z", "key": "x"}}},
-        {"options": {"encryption": {"type": "age", "key": "my passphrase"}}}, {"encrypt": {"passphrase": "x"}}, {"encrypt": {"recipients": []}},
+        {"options": {"encryption": {"type": "age", "key": "my passphrase"}}}, {"encrypt": {"passphrase": "x"}}, {"encrypt": {"recipients": []}}, {"encrypt": {"secret": ""}},
         {"encrypt": {"recipients": ["age1nonsense"]}}, {"url": "ftp://x"}, {"url": {"url": "http://x", "method": "GET"}}, {"chunkSize": -1},
         {"maxFileSize": "big"}, {"chunkSize": True}, {"privacy": {"anonymise": True}}, {"filters": {"nothing": 1}}, {"format": "xml", "options": {"no": True}},
     ],
@@ -296,13 +296,35 @@ def test_an_index_that_lies_is_damage(context, tmp_path):
         read(target)
 
 
+def test_single_records_are_chosen_by_id(context, tmp_path):
+    """filters.ids chooses these records, without those that are gone; what is no id is refused."""
+    export({"kinds": ["scenes"], "filters": {"ids": {"scenes": ["1", "scene:3", "99"]}}, "to": str(tmp_path / "x.json")}, context)
+    assert [json.loads(line)["id"] for line in read(tmp_path / "x.json")] == ["scene:1", "scene:3"]
+    for bad in ({"scenes": ["x"]}, {"moons": ["1"]}, {"scenes": "one"}, 5):
+        with pytest.raises(PortError):
+            ExportConfig.parse({"filters": {"ids": bad}})
+
+
+def test_the_lock_of_7z_needs_its_password(context, tmp_path):
+    """A 7z archive with a password opens with it only, and that lock is for 7z only."""
+    from stashport.bundle.sevenzip import read_7z
+
+    export({"format": "csv", "compress": "7z", "encrypt7z": {"secret": secrets.keep(context.state, WORDS)}, "to": str(tmp_path / "x.7z")}, context)
+    with pytest.raises(PortError):
+        read_7z(tmp_path / "x.7z", tmp_path / "a")
+    read_7z(tmp_path / "x.7z", tmp_path / "b", WORDS)
+    assert sorted(read(tmp_path / "b")) == sorted(lines_of(SampleReader()))
+    with pytest.raises(NotSupported):
+        export({"encrypt7z": {"secret": secrets.keep(context.state, WORDS)}, "to": str(tmp_path / "x.json")}, context)
+
+
 # --- presets and previews ---
 
 
 def test_presets_are_kept_without_secrets(context):
     """A preset comes back as it was, but for what is secret; it can be replaced and deleted."""
     presets.save(context.state, "mine", {"format": "csv", "encrypt": {"secret": "x"}, "url": {"url": "http://x", "secret": "y"}})
-    assert presets.presets(context.state) == [{"name": "mine", "config": {"format": "csv", "url": {"url": "http://x"}}}]
+    assert presets.presets(context.state) == [{"name": "mine", "config": {"format": "csv", "encrypt": {"secret": ""}, "url": {"url": "http://x", "secret": ""}}}]
     presets.delete(context.state, "mine")
     assert presets.presets(context.state) == []
     for name, config in (("", {}), ("x" * 81, {}), ("a\nb", {}), ("x", 5), (None, {})):
@@ -315,6 +337,8 @@ def test_presets_are_kept_without_secrets(context):
 def test_a_preview_shows_records_as_they_leave(context):
     """Before and after differ where the profile changes something, and nothing is written."""
     told = preview({"privacy": "anonymous"}, context)
+    assert len(told["records"]) == 3
+    assert len(preview({"kinds": ["scenes"]}, context)["records"]) == 3
     scene = next(row for row in told["records"] if row["kind"] == "scenes")
     assert scene["before"]["title"] == "First walk"
     assert "First walk" not in json.dumps(scene["after"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import re
 import unicodedata
+import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -106,6 +107,7 @@ class Index:
         import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
 
         self._db, self._full = sqlite3.connect("", isolation_level=None), sqlite3.OperationalError
+        weakref.finalize(self, self._db.close)  # also when writing ends early
         self._count, self._folder = 0, ""
         for statement in (
             f"PRAGMA cache_size=-{_CACHE_KB}", "PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ class Kept:
 
         self._full = sqlite3.OperationalError
         self._db = sqlite3.connect("", isolation_level=None)
+        weakref.finalize(self, self._db.close)  # also when writing ends early
         # A database without a name is a temporary file of SQLite's own: no crash is to be survived.  One transaction that never ends spares its journal.
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("CREATE TABLE kept (id INTEGER PRIMARY KEY, value)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import shutil
 import sqlite3
@@ -42,7 +43,8 @@ def _python() -> Finding:
 
 def _sqlite() -> Finding:
     try:
-        sqlite3.connect(":memory:").execute("SELECT json_group_array(1), json_object('a', 1)")
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            database.execute("SELECT json_group_array(1), json_object('a', 1)")
     except sqlite3.Error as error:
         return _finding("SQLite", f"{sqlite3.sqlite_version}, without JSON ({error}).", ok=False, fix="Use a newer Python, or --reader graphql.")
     return _finding("SQLite", f"{sqlite3.sqlite_version}")

@@ -34,6 +34,7 @@ class Delivery:
     seal: Seal | None
     packed: bool = False
     remark: str = ""
+    password: Passphrase | None = None
 
 
 def plan(config: ExportConfig, context: Context) -> Delivery:
@@ -54,8 +55,11 @@ def plan(config: ExportConfig, context: Context) -> Delivery:
         raise CannotWrite(place=final, reason="it is a folder with other things in it than an export, and they would be lost")
     if packed and final.exists() and not config.overwrite:
         raise AlreadyThere(place=final)
+    password = Passphrase(secrets.take(context.state, config.encrypt7z["secret"]), source="the panel") if config.encrypt7z.get("secret") else None
+    if password and not packed:
+        raise NotSupported(what="The lock of 7z is for 7z archives only.", instead="Choose 7z as compression, or encrypt with age.")
     seal = Seal(recipients=recipients, passphrase=passphrase) if sealed else None
-    return Delivery(final, folder or packed, compress, seal, packed, passphrase.remark if passphrase else "")
+    return Delivery(final, folder or packed, compress, seal, packed, passphrase.remark if passphrase else "", password)
 
 
 def _passphrase(config: ExportConfig, context: Context) -> Passphrase | None:
@@ -74,9 +78,9 @@ def _final(config: ExportConfig, context: Context, found: formats.Format, *, fol
     else:
         name = f"{now}.{formats.extension(found, config.options)}{'.gz' if compress == 'gzip' else ''}{sealed}"
     if config.url:
-        return context.state.folder / "exports" / "to-send" / name
+        return _free(context.state.folder / "exports" / "to-send", name)
     if not config.to:
-        return (context.for_browser() if config.download else context.exports()) / name
+        return _free(context.for_browser() if config.download else context.exports(), name)
     try:
         path = Path(config.to).expanduser()
         return path / name if config.to.endswith(("/", "\\")) or (path.is_dir() and not (folder and not seven)) else path
@@ -84,14 +88,21 @@ def _final(config: ExportConfig, context: Context, found: formats.Format, *, fol
         raise CannotWrite(place=config.to, reason=error) from error
 
 
-def pack(temporary: Path, final: Path, *, overwrite: bool) -> None:
+def _free(folder: Path, name: str) -> Path:
+    """A name of ours that nothing has yet: two exports can begin in one second."""
+    stem, dot, ending = name.partition(".")
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}{dot}{ending}" for number in range(1, 1000))
+    return next(path for path in map(folder.joinpath, names) if not path.exists())
+
+
+def pack(temporary: Path, final: Path, *, overwrite: bool, password: Passphrase | None = None) -> None:
     """A proven folder becomes a 7z archive, which is tested and gets its name; the folder goes."""
     from stashport.bundle.sevenzip import check_7z, write_7z
 
     archive = temporary_beside(final)
     try:
-        write_7z(temporary, archive)
-        check_7z(archive)
+        write_7z(temporary, archive, password)
+        check_7z(archive, password)
         publish(archive, final, overwrite=overwrite)
     except OSError as error:
         raise file_error(error, final.parent) from error

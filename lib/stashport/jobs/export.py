@@ -14,6 +14,9 @@ from stashport.errors import BadRequest, NotProven, NotSupported
 from stashport.jobs.context import Context
 from stashport.jobs.delivery import Delivery, pack, plan, send, tidy
 from stashport.jobs.export_config import FILE_KINDS, ExportConfig
+from stashport.model.reader import Reader
+from stashport.model.records import IdSet, number_of
+from stashport.model.table import Kind
 from stashport.output.members import StandardOutput, Target
 from stashport.output.proof import Proof, prove, prove_rendered
 from stashport.output.selection import Selection, select
@@ -72,7 +75,19 @@ def choose(config: ExportConfig, opened: Opened) -> Selection:
         told = [f for f in reader.fields(kind) if (names is None or f.name in names) and (with_images or f.type != "image")]
         fields[kind.name] = config.privacy.fields(kind, told)
     base = resolve(config.filters, kinds, opened)
+    for kind in kinds:
+        if kind.name in config.ids:
+            there = config.ids[kind.name] if kind.name in base else config.ids[kind.name].minus(config.ids[kind.name].minus(_all(reader, kind)))
+            base[kind.name] = there.minus(there.minus(base[kind.name])) if kind.name in base else there
     return select(reader, kinds, fields, config.related, reachable=frozenset(kind.name for kind in possible), base=base)
+
+
+def _all(reader: Reader, kind: Kind) -> IdSet:
+    """The numbers of all records of a kind: what was asked for by id may be gone."""
+    found = IdSet()
+    for batch in reader.batches(kind, ()):
+        found.add_all(number_of(record["id"]) for record in batch.records)
+    return found
 
 
 def _to_files(
@@ -138,7 +153,7 @@ def _finish(
     for warning in proof.warnings:
         run.warn(warning, incomplete=True)
     if delivery.packed:
-        pack(target.temporary, delivery.final, overwrite=config.overwrite)
+        pack(target.temporary, delivery.final, overwrite=config.overwrite, password=delivery.password)
     else:
         target.publish()
     tidy(target.final.parent, context)

@@ -18,6 +18,7 @@ from stashport.jobs.export_design import flattened
 from stashport.model.fields import BY_NAME, BY_PLURAL, KINDS
 from stashport.model.filters import Filters
 from stashport.model.privacy import Privacy
+from stashport.model.records import IdSet
 from stashport.model.table import Kind
 from stashport.output import COMPRESSIONS
 from stashport.output.selection import RELATED
@@ -45,7 +46,9 @@ class ExportConfig:
     reader: str = "auto"
     filters: Filters = field(default_factory=lambda: Filters.parse({}))
     privacy: Privacy = field(default_factory=Privacy)
+    ids: dict[str, IdSet] = field(default_factory=dict)
     encrypt: dict[str, Any] = field(default_factory=dict)
+    encrypt7z: dict[str, Any] = field(default_factory=dict)
     url: dict[str, Any] = field(default_factory=dict)
     chunkSize: int = 0  # noqa: N815
     maxFileSize: int = 0  # noqa: N815
@@ -72,7 +75,10 @@ class ExportConfig:
             if name not in allowed:
                 raise BadRequest(what=f'The format {found.NAME} has no option "{name}"{_close(name, set(allowed))}.')
         values["options"] = {name: _option(option, options.get(name, option.default)) for name, option in allowed.items()}
-        values["filters"] = Filters.parse(_mapping("filters", values.get("filters")))
+        filters = dict(_mapping("filters", values.get("filters")))
+        values["ids"] = _ids(filters.pop("ids", None))
+        values["filters"] = Filters.parse(filters)
+        values["encrypt7z"] = _encrypt(values.get("encrypt7z"))
         values["privacy"] = Privacy.parse(values.get("privacy"), words=_host())
         values["encrypt"], values["url"] = _encrypt(values.get("encrypt")), _url(values.get("url"))
         for key in ("chunkSize", "maxFileSize"):
@@ -87,7 +93,9 @@ class ExportConfig:
         """The form kept in the run record; it holds no secrets."""
         told = {key: list(value) if isinstance(value := getattr(self, key), tuple) else value for key in self.__dataclass_fields__}
         url = shown(str(self.url.get("url", "")))
-        return told | {"filters": self.filters.record(), "privacy": self.privacy.record(), "encrypt": sorted(self.encrypt), "url": url}
+        told["ids"] = {name: len(numbers) for name, numbers in self.ids.items()}
+        told |= {"encrypt": sorted(self.encrypt), "encrypt7z": sorted(self.encrypt7z), "url": url}
+        return told | {"filters": self.filters.record(), "privacy": self.privacy.record()}
 
     def chosen_kinds(self, possible: list[Kind]) -> list[Kind]:
         """The kinds asked for, of those that the source can tell, in the order of export."""
@@ -106,11 +114,26 @@ def _encrypt(given: Any) -> dict[str, Any]:
     wish = _mapping("encrypt", given)
     if set(wish) - {"recipients", "secret"} or len(wish) > 1:
         raise BadRequest(what='"encrypt" holds either "recipients" (age1...) or the "secret" of a passphrase; passphrases themselves do not belong there.')
+    if "secret" in wish and not wish["secret"]:
+        raise BadRequest(what="The passphrase of the encryption is missing: give it, or turn encryption off.")
     if "recipients" in wish:
         wish = {"recipients": [str(Recipient(text).text) for text in _names(wish["recipients"])]}
         if not wish["recipients"]:
             raise BadRequest(what='"encrypt" names no recipients.')
     return wish
+
+
+def _ids(given: Any) -> dict[str, IdSet]:
+    """{"scenes": ["12", ...]}: single records, by the name of their kind."""
+    found = {}
+    for name, listed in _mapping("filters.ids", given).items():
+        numbers = found[kind_of(name).name] = IdSet()
+        for one in _names([str(item) for item in listed] if isinstance(listed, list) else listed):
+            number = one.rpartition(":")[2]
+            if not (number.isascii() and number.isdigit()) or len(number) > 18:
+                raise BadRequest(what=f'"filters.ids" names {one[:40]!r}, which is no id of {name}.')
+            numbers.add(int(number))
+    return found
 
 
 def _url(given: Any) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
     ]
     listed = [
         {
-            "name": f.NAME, "label": f.LABEL, "extension": f.EXTENSION, "description": f.DESCRIPTION, "folder": f.FOLDER, "compress": list(COMPRESSIONS),
+            "name": f.NAME, "label": f.LABEL, "extension": f.EXTENSION, "description": f.DESCRIPTION, "folder": f.FOLDER,
+            "compress": ["none"] if getattr(f, "PACKS_ITSELF", False) else list(COMPRESSIONS),
             "options": [{"name": o.name, "label": o.label, "type": o.kind, "default": o.default, "help": o.help} for o in f.OPTIONS],
         }
         for f in map(formats.get, formats.names())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from stashport.jobs.context import Context
 from stashport.jobs.export import choose
 from stashport.jobs.export_config import ExportConfig
-from stashport.model.records import IdSet
+from stashport.model.records import IdSet, number_of
 from stashport.model.table import Kind
 from stashport.output.selection import Selection
 from stashport.stash.source import Opened, open_source
@@ -30,19 +31,21 @@ def preview(given: dict[str, Any], context: Context, limit: int = 3) -> dict[str
     with open_source(context.source()) as opened:
         selection = choose(config, opened)
         kinds = sorted(selection.kinds, key=lambda kind: _INTERESTING.get(kind.name, 9))
-        records = []
-        for kind in itertools.islice(kinds, max(1, min(limit, MOST))):
-            only = _first(opened, selection, kind)
-            if only is None:
+        limit = max(1, min(limit, MOST))
+        each = -(-limit // min(limit, len(kinds)))
+        records: list[dict[str, Any]] = []
+        for kind in itertools.islice(kinds, limit):
+            only = _first(opened, selection, kind, each)
+            if not len(only):
                 continue
             fields = selection.fields[kind.name]
             told = tuple(f for f in opened.reader.fields(kind) if f.type != "image")
-            before = next(iter(opened.reader.batches(kind, told, only))).records[0]
+            before = next(iter(opened.reader.batches(kind, told, only))).records
             after = selection.trim(kind)(next(iter(opened.reader.batches(kind, fields, only))))
             change = config.privacy.change(kind, fields)
-            left = (change(after) if change else after).records[0]
-            records.append({"kind": kind.plural, "before": _short(before), "after": _short(left)})
-        return {"records": records, "notes": [config.privacy.header()["means"], *opened.remarks]}
+            left = (change(after) if change else after).records
+            records += [{"kind": kind.plural, "before": _short(one), "after": _short(two)} for one, two in zip(before, left, strict=True)]
+        return {"records": records[:limit], "notes": [config.privacy.header()["means"], *opened.remarks]}
 
 
 _INTERESTING = {"scene": 0, "performer": 1, "image": 2, "gallery": 3, "studio": 4, "tag": 5}
@@ -53,19 +56,15 @@ def _number(opened: Opened, selection: Selection, kind: Kind) -> int:
     return opened.reader.count(kind) if ids is None else len(ids)
 
 
-def _first(opened: Opened, selection: Selection, kind: Kind) -> IdSet | None:
-    """The first record that would be exported."""
-    ids = selection.ids[kind.name]
-    if ids is not None:
-        number = next(iter(ids), None)
-    else:
+def _first(opened: Opened, selection: Selection, kind: Kind, number: int) -> IdSet:
+    """The first few records that would be exported."""
+    found = IdSet()
+    ids: Iterable[int] | None = selection.ids[kind.name]
+    if ids is None and kind.table:
         batch = next(iter(opened.reader.batches(kind, ())), None)
-        number = int(batch.records[0]["id"].rpartition(":")[2]) if batch and kind.table else None
-    if number is None:
-        return None
-    one = IdSet()
-    one.add(number)
-    return one
+        ids = (number_of(record["id"]) for record in batch.records) if batch else None
+    found.add_all(itertools.islice(ids or (), number))
+    return found
 
 
 def _short(record: dict[str, Any]) -> dict[str, Any]:

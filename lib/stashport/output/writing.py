@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ class _Images:
     def __init__(self, reader: Reader, members: Target) -> None:
         self._reader, self._members = reader, members
         self._db = sqlite3.connect("", isolation_level=None)
+        weakref.finalize(self, self._db.close)  # also when writing ends early
         self._db.execute("CREATE TABLE images (checksum TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def note(self, batch: Batch, fields: list[Field]) -> None:

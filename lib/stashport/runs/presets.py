@@ -13,7 +13,8 @@ from stashport.runs.state import State
 LONGEST_NAME = 80
 MOST = 100
 _FILE = "presets.json"
-_NOT_KEPT = ("encrypt", "run")
+_NOT_KEPT = ("run",)
+_WITH_SECRETS = ("encrypt", "encrypt7z", "url")
 
 
 def presets(state: State) -> list[dict[str, Any]]:
@@ -31,8 +32,10 @@ def save(state: State, name: object, config: object) -> None:
     if not isinstance(config, dict):
         raise BadRequest(what="A preset needs a configuration.")
     kept = {key: value for key, value in config.items() if key not in _NOT_KEPT}
-    if isinstance(kept.get("url"), dict):
-        kept["url"] = {key: value for key, value in kept["url"].items() if key != "secret"}
+    for part in _WITH_SECRETS:
+        # That a secret is wanted is kept, as an empty text; the secret is not.
+        if isinstance(kept.get(part), dict):
+            kept[part] = {key: "" if key == "secret" else value for key, value in kept[part].items() if key in ("secret", "recipients", "url", "method")}
     found = {preset["name"]: preset["config"] for preset in presets(state)}
     if len(found) >= MOST and name not in found:
         raise BadRequest(what=f"There are {MOST} presets already. Delete one first.")
