@@ -149,6 +149,124 @@ interface Hello {
   state: { writable: boolean; problem: string | null };
   runs: RunSummary[];
   presets?: Preset[];
+  backup?: BackupNews;
+}
+
+/** How this library is backed up, as chosen once; it holds no secrets. */
+interface Habits {
+  vault?: string;
+  keep?: Record<string, any>;
+  proof?: string;
+  compress?: string;
+  secrets?: boolean;
+  generated?: boolean;
+  kind?: string;
+}
+
+/** What small files tell of the backups, without looking into the vault. */
+interface BackupNews {
+  habits: Habits;
+  proven?: { id: string; time: string; level: string; vault: string; kind: string; records: number };
+  /** a failure since the last good one */
+  failed?: { time: string; reason: string; run: string | null };
+  schedule?: Glance;
+}
+
+/** The timetable in short. */
+interface Glance {
+  overdue: { id: string; name: string; seconds: number }[];
+  next: string | null;
+  due: boolean;
+  scheduled: number;
+  problem: string;
+  starter: Starter;
+}
+
+/** Whether something starts the next run. */
+interface Starter {
+  /** alive, dead or none */
+  resident: string;
+  timer: { kind: string; place: string } | null;
+  /** yes, no or unknown */
+  after_reboot: string;
+  starts: boolean;
+  text: string;
+}
+
+/** An entry of the timetable. */
+interface PlanEntry {
+  id: string;
+  name: string;
+  verb: string;
+  schedule: Record<string, any>;
+  /** its times, in words */
+  text: string;
+  config: Record<string, any>;
+  enabled: boolean;
+  lastFinished: string | null;
+  lastGood: string | null;
+  lastResult: string | null;
+  lastRun: string | null;
+  running: boolean;
+  next: string[];
+  /** seconds */
+  overdue: number | null;
+}
+
+/** What would be set up so that the machine itself starts what is due. */
+interface InstallTexts {
+  kind: string;
+  texts: Record<string, string>;
+  commands: string[];
+  remarks: string[];
+}
+
+/** A backup as the vault's cards tell of it. */
+interface Backup {
+  id: string;
+  time: string;
+  instance: string;
+  /** what is wrong with its card; most else is empty then */
+  problem: string;
+  kind?: string;
+  counts?: Record<string, number>;
+  images?: { count: number; new: number; newBytes: number };
+  stash?: string;
+  schema?: number;
+  encrypted?: boolean;
+  damaged?: boolean;
+  incomplete?: boolean;
+  note?: string;
+  run?: string;
+  pinned: boolean;
+  size: number;
+  records: number;
+  /** none, quick, full, drill or failed */
+  level: string;
+  proven?: string;
+  images_proven?: string;
+  problems: any[];
+  keep: boolean;
+  reasons: string[];
+}
+
+/** What a vault holds. */
+interface Listing {
+  place: string;
+  exists: boolean;
+  encrypted: boolean;
+  key: string | null;
+  size: number;
+  imageSize?: number;
+  backups: Backup[];
+  /** names by id */
+  instances: Record<string, string>;
+  /** where the place is: in Stash's own folder, on its disk, in a container that goes; "" where nothing speaks against it */
+  near?: string;
+  /** of an encrypted vault: whether its owner showed that they hold its secret; null: this machine does not know it yet */
+  confirmed?: boolean | null;
+  /** a vault was known here, and now there is none */
+  missing?: boolean;
 }
 
 /** A choice kept under a name on the server; holds no secrets. */
@@ -208,6 +326,8 @@ interface ListChoice {
   /** exactly as Stash's API takes it; null: not known yet, or `ids` say it */
   filter: Record<string, any> | null;
   ids: string[] | null;
+  /** the words of its own search box, for its kind alone */
+  q?: string;
   /** the saved filter is not there any more */
   gone?: boolean;
   /** Stash's own page could not read it */
@@ -305,4 +425,6 @@ interface Following {
   since: number;
   /** what was asked for, as a sentence */
   what?: string;
+  /** its end has been seen */
+  over?: boolean;
 }

@@ -3,10 +3,10 @@
 import { client, gql, GQL } from "./host.js";
 
 export const PLUGIN = "stash_port";
-/** The text of our jobs in Stash's queue. */
-export const DESCRIPTION = "Stash Port: export";
+/** How the texts of our jobs in Stash's queue begin. */
+const OURS = "Stash Port: ";
 /** Whether a job is ours: after a restart of Stash its numbers begin anew. @param {Job} job */
-export const isOurs = (job) => job.description.endsWith(DESCRIPTION);
+export const isOurs = (job) => job.description.includes(OURS);
 
 const OPERATION = gql`
   mutation StashPortOperation($id: ID!, $args: Map) {
@@ -55,14 +55,14 @@ export async function ask(args) {
 }
 
 /**
- * Puts an export into Stash's queue.
- * @param {string} run @param {Record<string, any>} config
+ * Puts a run into Stash's queue.
+ * @param {string} mode @param {string} run @param {Record<string, any>} config
  * @returns {Promise<string>} the job's id
  */
-export async function startExport(run, config) {
+export async function startTask(mode, run, config) {
   const { data } = await client().mutate({
     mutation: TASK,
-    variables: { id: PLUGIN, description: DESCRIPTION, args: { mode: "export", run, config } },
+    variables: { id: PLUGIN, description: OURS + mode, args: { mode, run, config } },
     fetchPolicy: "no-cache",
   });
   return String(data.runPluginTask);
@@ -101,6 +101,23 @@ export async function learn(record) {
   if (!greeting) return;
   const known = await greeting;
   known.runs = [record, ...known.runs.filter((other) => other.run !== record.run)].sort((a, b) => (a.run < b.run ? 1 : -1));
+}
+
+/** What is known of backups has changed. @param {Partial<BackupNews>} news */
+export async function learnBackup(news) {
+  if (!greeting) return;
+  const known = await greeting;
+  known.backup = { habits: {}, ...known.backup, ...news };
+}
+
+/** What is due is started, and what starts it from now on; what is known of backups then, or null where nothing had to be done. @param {Hello} hello @returns {Promise<BackupNews | null>} */
+export async function catchUp({ backup }) {
+  const schedule = backup && backup.schedule;
+  if (!schedule || !schedule.scheduled || (!schedule.due && schedule.starter.starts)) return null;
+  await ask({ mode: schedule.due ? "catch-up" : "resident-start" });
+  const { backup: fresh } = await ask({ mode: "backupNews" });
+  learnBackup(fresh);
+  return fresh;
 }
 
 /** Presets have changed. @param {Preset[]} presets */

@@ -1,7 +1,7 @@
 // The choice as the back end takes it, and back: task, preview, count and presets share one set of keys.
 // Pure: knows nothing of the page.
 
-import { BELOW, DAYS, PICKED, PICKED_KINDS, filtersConfig, listsOf, noFilters } from "./filters.js";
+import { BELOW, DAYS, PICKED, PICKED_KINDS, filtersConfig, listsOf, noFilters, searched } from "./filters.js";
 import { canRelate, chosenFields, chosenKinds, defaults, fitting, formatOf, optionsOf, recipientsOf } from "./choice.js";
 
 /** What a secret's place holds until the secret is handed over. */
@@ -68,7 +68,11 @@ export const toPreview = (choice, hello) =>
 export function toPreset(choice, hello) {
   const config = toConfig(choice, hello);
   const filters = { ...config.filters };
-  for (const [kind, list] of listsOf(choice, chosenKinds(choice, hello))) {
+  const lists = listsOf(choice, chosenKinds(choice, hello));
+  const text = searched(choice.filters.text.trim(), lists.filter(([, list]) => list.from !== "saved"));
+  if (text) filters.text = text;
+  else delete filters.text;
+  for (const [kind, list] of lists) {
     if (list.from !== "saved") continue;
     filters.savedFilter = { ...filters.savedFilter, [kind.plural]: list.name };
     filters.filter = { ...filters.filter };
@@ -76,6 +80,8 @@ export function toPreset(choice, hello) {
     if (!Object.keys(filters.filter).length) delete filters.filter;
   }
   delete config.overwrite;
+  // To the back end it is a download like any other.
+  if (choice.place === "clipboard") config.clipboard = true;
   return Object.keys(filters).length ? { ...config, filters } : config;
 }
 
@@ -96,7 +102,7 @@ function toFilters(kept) {
     filters[plural] = texts(modes.any || modes.all || kept[plural]).map((one) => ({ id: one.replace(/^.*:/, ""), name: `${PICKED[plural]} ${one.replace(/^.*:/, "")}` }));
     if (below) filters[below] = kept[below] !== false;
   }
-  filters.text = text(kept.text);
+  filters.text = text(kept.text) || text(mapping(kept.text).all);
   for (const [, , first, last] of DAYS) {
     filters[first] = text(kept[first]);
     filters[last] = text(kept[last]);
@@ -133,6 +139,9 @@ export function fromConfig(config, hello) {
   for (const [plural, name] of Object.entries(mapping(filters.savedFilter))) choice.lists[plural] = { from: "saved", name: text(Array.isArray(name) ? name[0] : name), filter: null, ids: null };
   for (const [plural, filter] of Object.entries(mapping(filters.filter))) choice.lists[plural] = { from: "preset", name: "", filter: mapping(filter), ids: null };
   for (const [plural, ids] of Object.entries(mapping(filters.ids))) choice.lists[plural] = { from: "preset", name: "", filter: null, ids: texts(ids) };
+  for (const [plural, words] of Object.entries(mapping(filters.text))) {
+    if (plural !== "all") choice.lists[plural] = { ...(choice.lists[plural] || { from: "preset", name: "", filter: {}, ids: null }), q: text(words) };
+  }
   const privacy = typeof config.privacy === "string" ? { profile: config.privacy } : mapping(config.privacy);
   if (privacy.profile === "share" || privacy.profile === "anonymous") choice.privacy = privacy.profile;
   else if (privacy.anonymizeData === true) choice.privacy = "anonymous";
@@ -150,7 +159,7 @@ export function fromConfig(config, hello) {
   choice.maxFileSize = text(config.maxFileSize).replace(/ *MB?$/i, "");
   choice.reader = text(config.reader) || "auto";
   const url = mapping(config.url);
-  choice.place = config.url ? "url" : config.download === false ? "server" : "browser";
+  choice.place = config.url ? "url" : config.download === false ? "server" : config.clipboard === true ? "clipboard" : "browser";
   choice.to = text(config.to);
   choice.url = text(url.url);
   choice.method = url.method === "POST" ? "POST" : "PUT";

@@ -90,15 +90,15 @@ const FILTERED = {
   galleries: ["findGalleries", "gallery_filter", "GalleryFilterType"],
 };
 
-/** Asks Stash itself how many records its own filters leave. @param {[string, Record<string, any>][]} filters by plural @param {string} q @returns {Promise<Counts>} */
-async function countLists(filters, q) {
+/** Asks Stash itself how many records its own filters leave. @param {[string, Record<string, any>, string][]} filters plural, filter, words of its search box @returns {Promise<Counts>} */
+async function countLists(filters) {
   const known = filters.filter(([plural]) => FILTERED[plural]);
   if (!known.length) return {};
-  const types = known.map(([plural]) => `$${plural}: ${FILTERED[plural][2]}`).join(", ");
-  const fields = known.map(([plural]) => `${plural}: ${FILTERED[plural][0]}(filter: $find, ${FILTERED[plural][1]}: $${plural}) { count }`).join("\n");
+  const types = known.map(([plural]) => `$${plural}: ${FILTERED[plural][2]}, $${plural}_find: FindFilterType`).join(", ");
+  const fields = known.map(([plural]) => `${plural}: ${FILTERED[plural][0]}(filter: $${plural}_find, ${FILTERED[plural][1]}: $${plural}) { count }`).join("\n");
   const { data } = await client().query({
-    query: gql(`query StashPortFiltered($find: FindFilterType, ${types}) { ${fields} }`),
-    variables: { find: { per_page: 0, q }, ...Object.fromEntries(known) },
+    query: gql(`query StashPortFiltered(${types}) { ${fields} }`),
+    variables: Object.fromEntries(known.flatMap(([plural, filter, q]) => [[plural, filter], [`${plural}_find`, { per_page: 0, q }]])),
     fetchPolicy: "no-cache",
   });
   return Object.fromEntries(known.map(([plural]) => [plural, data[plural].count]));
@@ -121,12 +121,12 @@ export function useChosenCounts(choice, hello, library) {
     let here = true;
     const lists = listsOf(choice, kinds);
     const { text, ...others } = named(choice.filters, kinds);
-    const native = choice.privacy === "full" && !choice.excludePersonalData && !Object.keys(others).length && (!text || lists.length === kinds.length) && lists.every(([kind, list]) => list.filter ? FILTERED[kind.plural] : !text);
+    const native = choice.privacy === "full" && !choice.excludePersonalData && !Object.keys(others).length && (!text || lists.length === kinds.length) && lists.every(([kind, list]) => list.filter ? FILTERED[kind.plural] && !(text && list.q) : !text && !list.q);
     const read = async () => {
       await running.current;
       if (!here) return;
       const answer = native
-        ? countLists(lists.flatMap(([kind, list]) => (list.filter ? [[kind.plural, list.filter]] : [])), text || "").then((counts) => ({
+        ? countLists(lists.flatMap(([kind, list]) => (list.filter ? [[kind.plural, list.filter, list.q || text || ""]] : []))).then((counts) => ({
             ...Object.fromEntries(lists.flatMap(([kind, list]) => (list.ids ? [[kind.plural, list.ids.length]] : []))),
             ...counts,
           }))

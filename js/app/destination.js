@@ -20,10 +20,11 @@ const OWN_SETTINGS = gql`
 /** @param {Props} props */
 export function PlaceSection({ choice, set, hello, secrets, setSecrets }) {
   const text = !formatOf(choice, hello).folder;
+  /** @type {{value: string, label: string, help: string, below?: any}[]} */
   const options = [
     { value: "browser", label: "Your browser", help: "Downloaded as soon as it is ready. A copy stays on the server for a week." },
-    { value: "server", label: "A place on the server", help: "Where Stash runs: a folder, or a file with its full path." },
-    { value: "url", label: "An address", help: "Sent from where Stash runs to a server of yours that takes files." },
+    { value: "server", label: "A place on the server", help: "Where Stash runs: a folder, or a file with its full path.", below: h(ServerPath, { choice, set, hello }) },
+    { value: "url", label: "An address", help: "Sent from where Stash runs to a server of yours that takes files.", below: h(Address, { choice, set }) },
   ];
   if (hasClipboard()) {
     options.push({ value: "clipboard", label: "The clipboard", help: text ? `To paste it somewhere. For small exports, up to ${size(CLIPBOARD_LIMIT)}.` : "Takes one file of text, and this format makes several." });
@@ -41,9 +42,7 @@ export function PlaceSection({ choice, set, hello, secrets, setSecrets }) {
         value: choice.place,
         onChange: (place) => set({ place: /** @type {Place} */ (place) }),
         options: options.map((option) => ({ ...option, disabled: option.value === "clipboard" && !text && choice.place !== "clipboard" })),
-      }),
-      choice.place === "server" ? h(ServerPath, { choice, set, hello }) : null,
-      choice.place === "url" ? h(Address, { choice, set }) : null
+      })
     ),
     choice.place === "server"
       ? h(SwitchRow, { id: "sp-overwrite", name: "Replace what is there", help: "Off: if a file of that name is there already, the export stops before it writes anything.", checked: choice.overwrite, onChange: (overwrite) => set({ overwrite }) })

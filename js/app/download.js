@@ -77,8 +77,13 @@ export async function fetchOutput(run, output, onProgress, wanted) {
   }
   const whole = await pieces(run, output, answer, onProgress, wanted);
   if (!whole) return;
-  const href = URL.createObjectURL(whole);
-  click(href, answer.name);
+  save(whole, answer.name);
+}
+
+/** Gives the browser a file that the page has made. @param {Blob} blob @param {string} name */
+export function save(blob, name) {
+  const href = URL.createObjectURL(blob);
+  click(href, name);
   window.setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 

@@ -45,13 +45,13 @@ export function EncryptionSection({ choice, set, secrets, setSecrets }) {
       { className: "sp-block" },
       h(Choices, { name: "sp-encrypt", legend: "Encryption", columns: true, value: choice.encryption, options, onChange: (/** @type {string} */ encryption) => set({ encryption: /** @type {Encryption} */ (encryption) }) })
     ),
-    choice.encryption === "passphrase" || choice.encryption === "7z" ? h(Passphrase, { secrets, setSecrets }) : null,
+    choice.encryption === "passphrase" || choice.encryption === "7z" ? h(PassphraseFields, { secrets, setSecrets, id: "sp-passphrase" }) : null,
     choice.encryption === "recipients" ? h(Recipients, { choice, set }) : null
   );
 }
 
-/** @param {SecretProps} props */
-function Passphrase({ secrets, setSecrets }) {
+/** A passphrase, typed twice. @param {SecretProps & {id: string}} props */
+export function PassphraseFields({ secrets, setSecrets, id: own }) {
   const [shown, setShown] = useState(false);
   const differ = Boolean(secrets.again) && secrets.passphrase !== secrets.again;
   const blank = Boolean(secrets.passphrase) && !secrets.passphrase.trim();
@@ -68,7 +68,7 @@ function Passphrase({ secrets, setSecrets }) {
       className: "text-input",
       value,
       "aria-invalid": wrong || undefined,
-      "aria-describedby": "sp-passphrase-state",
+      "aria-describedby": `${own}-state`,
       onChange: (/** @type {any} */ event) => write(event.currentTarget.value),
     });
   return h(
@@ -77,8 +77,8 @@ function Passphrase({ secrets, setSecrets }) {
     h(
       "div",
       { className: "sp-filter-grid" },
-      h(Labelled, { id: "sp-passphrase", label: "Passphrase" }, field("sp-passphrase", secrets.passphrase, (passphrase) => setSecrets({ ...secrets, passphrase }), blank)),
-      h(Labelled, { id: "sp-passphrase-again", label: "The same again" }, field("sp-passphrase-again", secrets.again, (again) => setSecrets({ ...secrets, again }), differ))
+      h(Labelled, { id: own, label: "Passphrase" }, field(own, secrets.passphrase, (passphrase) => setSecrets({ ...secrets, passphrase }), blank)),
+      h(Labelled, { id: `${own}-again`, label: "The same again" }, field(`${own}-again`, secrets.again, (again) => setSecrets({ ...secrets, again }), differ))
     ),
     h(
       "div",
@@ -86,11 +86,11 @@ function Passphrase({ secrets, setSecrets }) {
       h(B.Button, { variant: "secondary", size: "sm", "aria-pressed": shown, onClick: () => setShown(!shown) }, h(Icon, { icon: shown ? icons.faEyeSlash : icons.faEye, className: "mr-2" }), shown ? "Hide it" : "Show it"),
       h(
         "span",
-        { id: "sp-passphrase-state", role: "status" },
+        { id: `${own}-state`, role: "status" },
         blank ? "A passphrase of nothing but spaces is none." : differ ? "The two differ." : matches ? h("span", null, h(Icon, { icon: icons.faCheck, className: "text-success mr-1" }), "The two are the same.") : ""
       )
     ),
-    h(Warn, null, "It is kept nowhere. Without it nobody can open the file again, and nobody can help.")
+    h(Warn, null, "It is kept nowhere. Without it nobody can open what it locks, and nobody can help.")
   );
 }
 

@@ -1,7 +1,8 @@
 // The export page: choose, read the choice back, press one button, watch it, have the file.
 
 import { B, Fragment, HOME, Icon, h, icons, useCallback, useEffect, useHistory, useLocation, useRef, useState } from "./host.js";
-import { isOurs, jobQueue, problemOf, startExport } from "./ask.js";
+import { isOurs, jobQueue, problemOf, startTask } from "./ask.js";
+import { BackupState } from "./backups_state.js";
 import { chosenKinds, fitting, fromList, remember, remembered, total } from "./choice.js";
 import { toConfig } from "./config.js";
 import { useChosenCounts, useCounts } from "./counts.js";
@@ -95,7 +96,7 @@ function ExportForm({ hello, list, onStart }) {
     setProblem(null);
     const run = newRunId();
     try {
-      const job = await startExport(run, await sealed(toConfig(choice, hello), secrets));
+      const job = await startTask("export", run, await sealed(toConfig(choice, hello), secrets));
       const copy = choice.place === "clipboard";
       const following = { run, job, download: copy || choice.place === "browser", copy, since: Date.now(), what: sentence(choice, hello, counts) };
       if (here.current) onStart(following);
@@ -117,6 +118,7 @@ function ExportForm({ hello, list, onStart }) {
       "div",
       { className: "sp-main" },
       h(Title, null, "Export"),
+      hello.backup ? h(BackupState, { backup: hello.backup, linked: true }) : null,
       h(Lead, { hello, counts: library, failed }),
       list ? h(FromList, { list, hello }) : null,
       h(PresetsSection, {

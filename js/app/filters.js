@@ -80,10 +80,19 @@ export function named(filters, kinds) {
 /** The lists that have an effect. @param {Choice} choice @param {KindInfo[]} kinds the ticked ones @returns {[KindInfo, ListChoice][]} */
 export const listsOf = (choice, kinds) => kinds.filter((kind) => choice.lists[kind.plural]).map((kind) => [kind, choice.lists[kind.plural]]);
 
+/** What is searched for: words for every kind, beside the words that lists have for their own kind. @param {string} words @param {[KindInfo, ListChoice][]} lists @returns {string | Record<string, string>} */
+export function searched(words, lists) {
+  const own = Object.fromEntries(lists.flatMap(([kind, list]) => (list.q ? [[kind.plural, list.q]] : [])));
+  return Object.keys(own).length ? { ...(words ? { all: words } : {}), ...own } : words;
+}
+
 /** Everything that is set, under the configuration's key `filters`. @param {Choice} choice @param {KindInfo[]} kinds the ticked ones @returns {Record<string, any>} */
 export function filtersConfig(choice, kinds) {
   const out = named(choice.filters, kinds);
-  for (const [kind, list] of listsOf(choice, kinds)) {
+  const lists = listsOf(choice, kinds);
+  const text = searched(out.text || "", lists);
+  if (text) out.text = text;
+  for (const [kind, list] of lists) {
     if (list.ids) out.ids = { ...out.ids, [kind.plural]: list.ids };
     else if (list.filter) out.filter = { ...out.filter, [kind.plural]: list.filter };
   }
@@ -115,10 +124,10 @@ export function filterWords(choice, kinds, hello) {
   const { filters } = choice;
   const words = [];
   for (const [kind, list] of listsOf(choice, kinds)) {
-    const which = kinds.length > 1 ? ` (${kind.label.toLowerCase()})` : "";
+    const which = `${list.q ? ` with its text ${quoted(list.q)}` : ""}${kinds.length > 1 ? ` (${kind.label.toLowerCase()})` : ""}`;
     if (list.from === "saved") words.push(`in the saved filter ${quoted(list.name)}${which}`);
     else if (list.ids) words.push(`${kinds.length > 1 ? `${count(list.ids.length)} ${list.ids.length === 1 ? kind.name : kind.label.toLowerCase()} ` : ""}ticked in Stash's list`);
-    else words.push(`that a list of ${kind.label.toLowerCase()} showed${list.name ? ` (${list.name})` : ""}`);
+    else words.push(`that a list of ${kind.label.toLowerCase()} showed${list.name ? ` (${list.name})` : ""}${list.q ? ` with the text ${quoted(list.q)}` : ""}`);
   }
   const before = { tags: "with the tag", performers: "with the performer", studios: "of the studio", groups: "in the group", galleries: "in the gallery" };
   for (const plural of PICKED_KINDS) {

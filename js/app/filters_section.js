@@ -3,7 +3,7 @@
 import { B, C, Select, h, useState } from "./host.js";
 import { chosenKinds } from "./choice.js";
 import { BELOW, DAYS, PICKED_KINDS, fieldLabel, filterSummary, isFiltered, noFilters } from "./filters.js";
-import { FoldSection, Input, Labelled, ProblemBox, Warn } from "./parts.js";
+import { FoldSection, Input, Labelled, ProblemBox } from "./parts.js";
 import { savedOf, useSaved } from "./saved.js";
 import { count, quoted } from "./words.js";
 
@@ -38,12 +38,12 @@ export function FiltersSection({ choice, set, hello, problem }) {
       // Outside of what folds away: nobody should miss why the numbers are missing.
       always: [native.element, native.problem ? h(ProblemBox, { key: "saved", problem: native.problem }) : null, problem ? h(ProblemBox, { key: "count", problem }) : null],
     },
-    h(Lists, { choice, set, kinds, native, change }),
+    h(Lists, { choice, set, kinds, native }),
     h(
       "div",
       { className: "sp-block sp-filter-grid" },
       PICKED_KINDS.map((plural) => h(Picker, { key: plural, plural, choice, change })),
-      h(Input, { id: "sp-filter-text", label: "Text", help: "As in Stash's own search box.", value: choice.filters.text, onChange: (text) => change({ text }) })
+      h(Input, { id: "sp-filter-text", label: "Text", help: "As in Stash's own search box, for every kind that is ticked.", value: choice.filters.text, onChange: (text) => change({ text }) })
     ),
     h(
       "div",
@@ -70,7 +70,7 @@ export function FiltersSection({ choice, set, hello, problem }) {
   );
 }
 
-/** Saved filters, and what came from one of Stash's lists. @param {{choice: Choice, set: (part: Partial<Choice>) => void, kinds: KindInfo[], native: ReturnType<typeof useSaved>, change: (part: Partial<Filters>) => void}} props */
+/** Saved filters, and what came from one of Stash's lists. @param {{choice: Choice, set: (part: Partial<Choice>) => void, kinds: KindInfo[], native: ReturnType<typeof useSaved>}} props */
 function Lists({ choice, set, kinds, native }) {
   if (!native.saved) return h("div", { className: "sp-block" }, h("h3", null, "Saved filters"), h("p", { className: "sub-heading mb-0" }, native.problem ? "They could not be read." : "Reading them…"));
   const saved = native.saved;
@@ -111,14 +111,12 @@ function Lists({ choice, set, kinds, native }) {
                 h("option", { value: "" }, "None"),
                 list && !names.includes(list.name) ? h("option", { value: list.name }, `${list.name} (gone)`) : null,
                 names.map((name) => h("option", { key: name, value: name }, name))
-              )
+              ),
+              list && list.q ? h("div", { className: "sub-heading" }, `With its text ${quoted(list.q)}, for ${kind.label.toLowerCase()} alone.`) : null
             );
           })
         )
-      : h("p", { className: "sub-heading mb-0" }, kinds.length ? "Stash has none for the kinds ticked above." : "No kind is ticked."),
-    rows.length && choice.filters.text && Object.values(choice.lists).some((list) => list.from === "saved") && kinds.length > 1
-      ? h(Warn, null, `The text ${quoted(choice.filters.text)} is searched for in every kind that is ticked.`)
-      : null
+      : h("p", { className: "sub-heading mb-0" }, kinds.length ? "Stash has none for the kinds ticked above." : "No kind is ticked.")
   );
 }
 

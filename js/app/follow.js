@@ -8,21 +8,24 @@ import { isOver } from "./parts.js";
 const KEY = "stash_port.following";
 const TERMINAL = new Set(["FINISHED", "CANCELLED", "FAILED"]);
 
-/** The run that this tab started and has not shown the end of yet. @returns {Following | null} */
-export function kept() {
+/** The run that this tab started on a page and has not shown the end of yet. @param {string} [page] @returns {Following | null} */
+export function kept(page = "export") {
   try {
-    const value = JSON.parse(sessionStorage.getItem(KEY) || "null");
+    const value = JSON.parse(sessionStorage.getItem(`${KEY}.${page}`) || "null");
     return value && typeof value.run === "string" ? value : null;
   } catch (error) {
     return null;
   }
 }
 
-/** @param {Following | null} following */
-export function keep(following) {
+/** The page that follows a run in this tab. @param {string} run */
+export const keptBy = (run) => ["export", "backups"].find((page) => kept(page)?.run === run);
+
+/** @param {Following | null} following @param {string} [page] */
+export function keep(following, page = "export") {
   try {
-    if (following) sessionStorage.setItem(KEY, JSON.stringify(following));
-    else sessionStorage.removeItem(KEY);
+    if (following) sessionStorage.setItem(`${KEY}.${page}`, JSON.stringify(following));
+    else sessionStorage.removeItem(`${KEY}.${page}`);
   } catch (error) {
     // without storage a reload finds the run through the list of runs
   }
@@ -182,7 +185,7 @@ export function useRun({ run, job: id, record: known }) {
 /** The job ended and nothing tells what came of it. @param {Job | null} job @param {any} reason @returns {Problem} */
 function lost(job, reason) {
   if (job && job.status === "CANCELLED") return { error: "Stopped", message: "Stopped before anything was written.", hint: "Start it again when you like." };
-  if (job && job.status === "FAILED") return { error: "NotStarted", message: `Stash could not start the export: ${job.error || "it gave no reason"}.`, hint: "Stash Port needs Python 3.10 or later where Stash runs." };
+  if (job && job.status === "FAILED") return { error: "NotStarted", message: `Stash could not start it: ${job.error || "it gave no reason"}.`, hint: "Stash Port needs Python 3.10 or later where Stash runs." };
   const said = reason ? ` (${problemOf(reason).message})` : "";
-  return { error: "NoRecord", message: "The export ended without leaving a record, so nobody can say that it worked.", hint: `Look at Stash's log (Settings > Logs) for lines of [Plugin / Stash Port].${said}` };
+  return { error: "NoRecord", message: "It ended without leaving a record, so nobody can say that it worked.", hint: `Look at Stash's log (Settings > Logs) for lines of [Plugin / Stash Port].${said}` };
 }

@@ -1,7 +1,8 @@
 // The panel's frame: greets the back end once, then shows the page that the address names.
 
 import { B, C, HOME, Icon, NavLink, Redirect, Route, Switch, h, icons, useEffect, useIntl, useLocation, useNative, useState } from "./host.js";
-import { hello as greet, problemOf } from "./ask.js";
+import { catchUp, hello as greet, problemOf } from "./ask.js";
+import { BackupsPage } from "./backups_page.js";
 import { ExportPage } from "./export_page.js";
 import { ProblemBox } from "./parts.js";
 import { RunPage } from "./run_page.js";
@@ -20,7 +21,11 @@ export function App({ version, Boundary }) {
     let here = true;
     setProblem(null);
     greet().then(
-      (answer) => here && setHello(answer),
+      (answer) => {
+        if (!here) return;
+        setHello(answer);
+        catchUp(answer).then((fresh) => here && fresh && setHello({ ...answer, backup: fresh }), () => undefined);
+      },
       (error) => here && setProblem(problemOf(error))
     );
     return () => {
@@ -29,7 +34,7 @@ export function App({ version, Boundary }) {
   }, [attempt]);
   useEffect(() => {
     const before = document.title;
-    document.title = `Stash Port: ${place.pathname.includes("/runs") ? "Runs" : "Export"}`;
+    document.title = `Stash Port: ${place.pathname.includes("/runs") ? "Runs" : place.pathname.includes("/backups") ? "Backups" : "Export"}`;
     return () => {
       document.title = before;
     };
@@ -42,6 +47,7 @@ export function App({ version, Boundary }) {
       B.Nav,
       { variant: "tabs", as: "nav", "aria-label": "Stash Port", className: "sp-tabs" },
       h(NavLink, { to: `${HOME}/export`, className: "nav-link" }, "Export"),
+      h(NavLink, { to: `${HOME}/backups`, className: "nav-link" }, "Backups"),
       h(NavLink, { to: `${HOME}/runs`, className: "nav-link" }, "Runs")
     ),
     problem
@@ -57,6 +63,7 @@ export function App({ version, Boundary }) {
               null,
               h(Route, { path: `${HOME}/runs/:run`, render: () => h(RunPage, { hello }) }),
               h(Route, { path: `${HOME}/runs`, render: () => h(RunsPage, { hello }) }),
+              h(Route, { path: `${HOME}/backups`, render: () => h(BackupsPage, { hello }) }),
               h(Route, { path: `${HOME}/export`, render: () => h(ExportPage, { hello }) }),
               h(Redirect, { to: { ...place, pathname: `${HOME}/export` } })
             )

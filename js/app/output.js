@@ -72,9 +72,9 @@ export function FormatSection({ choice, set, hello }) {
           h(Choices, {
             name: "sp-compress",
             legend: "Compression",
-            columns: true,
+            pairs: true,
             value: choice.compress,
-            onChange: (compress) => set({ compress }),
+            onChange: (/** @type {string} */ compress) => set({ compress }),
             options: format.compress.map((name) => ({
               value: name,
               label: (COMPRESS[name] || [name])[0],

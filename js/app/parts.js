@@ -70,13 +70,13 @@ export function SwitchRow({ id, name, help, checked, disabled, onChange }) {
 }
 
 /**
- * One of several, each with a line that explains it.
- * @param {{name: string, legend: string, value: string, disabled?: boolean, columns?: boolean, options: {value: string, label: any, help?: any, disabled?: boolean}[], onChange: (value: string) => void}} props
+ * One of several, each with a line that explains it. `below`: what the one that is chosen needs to know.
+ * @param {{name: string, legend: string, value: string, disabled?: boolean, columns?: boolean, pairs?: boolean, options: {value: string, label: any, help?: any, below?: any, disabled?: boolean}[], onChange: (value: string) => void}} props
  */
-export function Choices({ name, legend, value, disabled, columns, options, onChange }) {
+export function Choices({ name, legend, value, disabled, columns, pairs, options, onChange }) {
   return h(
     "fieldset",
-    { className: `sp-choices ${columns ? "sp-choices-columns" : ""}`, disabled },
+    { className: `sp-choices ${columns ? "sp-choices-columns" : ""} ${pairs ? "sp-choices-pairs" : ""}`, disabled },
     h("legend", { className: "sr-only" }, legend),
     options.map((option) =>
       h(
@@ -94,7 +94,8 @@ export function Choices({ name, legend, value, disabled, columns, options, onCha
           onChange: () => onChange(option.value),
         }),
         h("label", { className: "custom-control-label", htmlFor: `${name}-${option.value}` }, option.label),
-        option.help ? h("div", { id: `${name}-${option.value}-help`, className: "sub-heading mt-0" }, option.help) : null
+        option.help ? h("div", { id: `${name}-${option.value}-help`, className: "sub-heading mt-0" }, option.help) : null,
+        option.below && option.value === value ? option.below : null
       )
     )
   );

@@ -76,7 +76,7 @@ export function PrivacySection({ choice, set, hello, problem }) {
         }),
         h(SwitchRow, {
           id: "sp-keep-identifying",
-          name: "Let leave what identifies",
+          name: "Let what identifies leave",
           help: privacy === "anonymous" ? "Never with Anonymous." : privacy === "share" ? "Stash-box ids, checksums and pictures: by them others recognise the same thing at once." : "It does already.",
           checked: privacy === "full" || (choice.keepIdentifying && privacy === "share"),
           disabled: privacy !== "share",

@@ -48,7 +48,7 @@ export function ProgressCard({ run, job, ahead, record, silent, since, what, onG
         className: `progress-bar ${fraction === null ? "progress-bar-striped progress-bar-animated sp-endless" : ""}`,
         style: { width: fraction === null ? "100%" : `${Math.max(1, fraction * 100)}%` },
         role: "progressbar",
-        "aria-label": "Progress of the export",
+        "aria-label": "Progress of the run",
         "aria-valuemin": 0,
         "aria-valuemax": 100,
         "aria-valuenow": fraction === null ? undefined : Math.floor(fraction * 100),
@@ -56,9 +56,9 @@ export function ProgressCard({ run, job, ahead, record, silent, since, what, onG
       })
     ),
     h("div", { className: "sp-numbers" }, h("span", null, fraction === null ? "" : percent(fraction)), h("span", { className: "text-muted" }, numbers.join(" · "))),
-    silent ? h("div", { role: "status" }, h(Warn, null, "Stash does not answer at the moment. The export may well go on; this page keeps asking.")) : null,
+    silent ? h("div", { role: "status" }, h(Warn, null, "Stash does not answer at the moment. The run may well go on; this page keeps asking.")) : null,
     waiting && ahead.length ? h("ul", { className: "text-muted sp-ahead" }, ahead.map((description, index) => h("li", { key: index }, description))) : null,
-    h("div", { className: "sp-buttons" }, h(StopButton, { run, job, waiting, onGone }), h("span", { className: "text-muted" }, "You can leave this page; the export goes on."))
+    h("div", { className: "sp-buttons" }, h(StopButton, { run, job, waiting, onGone }), h("span", { className: "text-muted" }, "You can leave this page; it goes on."))
   );
 }
 

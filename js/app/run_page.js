@@ -2,7 +2,7 @@
 
 import { B, HOME, Icon, Link, h, icons, useEffect, useParams, useState } from "./host.js";
 import { ask, isOurs, jobQueue, problemOf } from "./ask.js";
-import { keep, kept, useRun } from "./follow.js";
+import { keep, kept, keptBy, useRun } from "./follow.js";
 import { Fold, ProblemBox, Section, Title, When, isOver, outcome } from "./parts.js";
 import { ProgressCard } from "./progress.js";
 import { ResultCard } from "./result.js";
@@ -19,8 +19,8 @@ export function RunPage({ hello }) {
     const read = async () => {
       try {
         const found = (await ask({ mode: "run", run })).run;
-        const mine = kept();
-        let id = mine && mine.run === run ? mine.job : null;
+        const page = keptBy(run);
+        let id = page ? kept(page)?.job || null : null;
         if (!id && !isOver(found)) id = (await jobQueue().catch(() => /** @type {Job[]} */ ([]))).find((one) => one.status === "RUNNING" && isOurs(one))?.id || null;
         if (!here) return;
         setJob(id);
@@ -48,9 +48,9 @@ function Run({ known, job: id, hello }) {
   const record = state.record || known;
   const result = outcome(record);
   useEffect(() => {
-    // Its end has been seen here: the export page need not show it again.
-    const mine = kept();
-    if (mine && mine.run === record.run && result !== "running") keep(null);
+    // Its end has been seen here: the page that began it need not show it again.
+    const page = keptBy(record.run);
+    if (page && result !== "running") keep(null, page);
   }, [result]);
   return [
     h(Title, { key: "h" }, capital(record.verb)),

@@ -77,11 +77,11 @@ export function useSaved(choice, set, wanted) {
     };
   }, [wanted || chosen]);
 
-  /** @param {string} plural @param {SavedFilter} one @returns {{list: ListChoice, q: string} | null} */
+  /** @param {string} plural @param {SavedFilter} one @returns {ListChoice | null} */
   const read = (plural, one) => {
     try {
       const { filter, q } = convert(one);
-      return { list: { from: "saved", name: one.name, filter, ids: null }, q };
+      return { from: "saved", name: one.name, filter, ids: null, ...(q ? { q } : {}) };
     } catch (error) {
       setProblem({ error: "SavedFilter", message: `The saved filter ${quoted(one.name)} of ${plural} could not be read.`, hint: `Open it in Stash and save it anew. (${problemOf(error).message})` });
       return null;
@@ -92,16 +92,12 @@ export function useSaved(choice, set, wanted) {
   useEffect(() => {
     if (!saved || !ready || !chosen) return;
     const lists = { ...choice.lists };
-    let text = choice.filters.text;
     for (const [plural, list] of Object.entries(lists)) {
       if (list.from !== "saved") continue;
       const one = savedOf(saved, plural).find((other) => other.name === list.name);
-      const fresh = one && read(plural, one);
-      if (fresh) lists[plural] = fresh.list;
-      else lists[plural] = one ? { ...list, filter: null, unreadable: true } : { ...list, gone: true };
-      if (fresh && fresh.q && !list.filter) text = fresh.q;
+      lists[plural] = (one && read(plural, one)) || (one ? { ...list, filter: null, unreadable: true } : { ...list, gone: true });
     }
-    if (JSON.stringify(lists) !== JSON.stringify(choice.lists) || text !== choice.filters.text) set({ lists, filters: { ...choice.filters, text } });
+    if (JSON.stringify(lists) !== JSON.stringify(choice.lists)) set({ lists });
   }, [saved, ready, JSON.stringify(choice.lists)]);
 
   /** @param {string} plural @param {string} name "": none */

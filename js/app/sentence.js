@@ -71,7 +71,10 @@ function packing(choice, hello) {
   else if (choice.compress === "7z") out.push("in one 7z archive");
   if (choice.encryption === "passphrase") out.push("encrypted with a passphrase");
   if (choice.encryption === "7z") out.push("locked with 7z's own passphrase");
-  if (choice.encryption === "recipients") out.push(`encrypted for ${counted(recipientsOf(choice.recipients).length, "recipient")}`);
+  if (choice.encryption === "recipients") {
+    const number = recipientsOf(choice.recipients).length;
+    out.push(`encrypted for ${number ? counted(number, "recipient") : "recipients"}`);
+  }
   if (choice.reader === "database") out.push("read from the database");
   if (choice.reader === "graphql") out.push("read through Stash's API");
   return out;

@@ -20,7 +20,7 @@ export const percent = (fraction) => `${Math.floor(Math.max(0, Math.min(1, fract
 /** @param {number | null | undefined} bytes */
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  const units = ["B", "KB", "MB", "GB", "TB"];
+  const units = ["B", "kB", "MB", "GB", "TB"];
   let value = bytes;
   let unit = 0;
   while (value >= 1000 && unit < units.length - 1) {
@@ -61,6 +61,9 @@ export function day(iso) {
   const date = new Date(`${iso}T12:00`);
   return Number.isNaN(date.getTime()) ? iso : date.toLocaleDateString(locale, { dateStyle: "medium" });
 }
+
+/** "04:12". @param {string} iso */
+export const clock = (iso) => new Date(iso).toLocaleTimeString(locale, { timeStyle: "short" });
 
 /** "2 hours ago". @param {string} iso @param {number} [now] */
 export function ago(iso, now = Date.now()) {

@@ -62,7 +62,7 @@ def _shown(value: object) -> str:
 class BadRequest(PortError):
     """{what}
 
-    Look at the command's --help, or at docs/export.md, for what is possible.
+    Look at the command's --help, or at the page about it in docs/, for what is possible.
     """
 
     exit_code = 10
@@ -508,3 +508,124 @@ class UnknownTemplate(PortError):
     """
 
     exit_code = 73
+
+# --- vaults and backups ---
+
+
+class NotAVault(PortError):
+    """{place} is not a vault of Stash Port: {reason}.
+
+    Give an empty folder, or one in which Stash Port keeps backups already.
+    """
+
+    exit_code = 80
+
+
+class VaultDamaged(PortError):
+    """In the vault {place}, {name} is not what was written: {reason}.
+
+    Put that file back from another copy of the vault, if there is one. The other backups are not touched by this: `verify` says which of them are good.
+    """
+
+    exit_code = 81
+
+
+class UnknownBackup(PortError):
+    """There is no backup "{name}" in {place}.
+
+    `stash_port.py backups` lists those that are there; the beginning of an id is enough, and so is "latest".
+    """
+
+    exit_code = 82
+
+
+class BackupIncomplete(PortError):
+    """The backup {name} cannot be used: {reason}.
+
+    Take another backup; `verify` says which of them are good.
+    """
+
+    exit_code = 83
+
+
+class OtherVault(PortError):
+    """{place} is not the vault that was known here: {reason}.
+
+    If you moved or renewed the vault yourself, forget the old one with `stash_port.py vault forget`; if not, somebody else changed it.
+    """
+
+    exit_code = 84
+
+
+class VaultClosed(PortError):
+    """The vault {place} is encrypted, and {reason}.
+
+    Open it with --identity-file or --passphrase-file: the passphrase of the vault, or the key on its recovery sheet.
+    """
+
+    exit_code = 85
+
+
+class StoreFailed(PortError):
+    """{place} failed while {what}: {reason}.
+
+    Nothing was lost: what was finished stays finished, and the next backup goes on where this one stopped. Check the place and the network.
+    """
+
+    exit_code = 86
+
+
+class DrillFailed(PortError):
+    """The trial restore failed: {reason}.
+
+    Make a new backup, and look at the log that is kept beside the report; `verify --level full` says whether the file itself is whole.
+    """
+
+    exit_code = 87
+
+
+class VaultInside(PortError):
+    """The vault {place} lies in {folder}, which is itself part of the backup.
+
+    Choose a folder outside of it, best on another disk.
+    """
+
+    exit_code = 88
+
+
+class Unsound(PortError):
+    """{number} in {place}: not as written any more. {reason}.
+
+    Do not rely on it. Take another copy of the files if there is one, make a new backup, and have the disk checked.
+    """
+
+    exit_code = 92
+
+# --- the timetable ---
+
+
+class UnknownEntry(PortError):
+    """The timetable has no entry "{name}".
+
+    `stash_port.py schedule list` shows those that there are, with their ids.
+    """
+
+    exit_code = 90
+
+
+class NotOurs(PortError):
+    """{place} is there already and was not made by Stash Port: it is left as it is.
+
+    Move that file away, or put the text into it yourself: `schedule install` without writing shows it.
+    """
+
+    exit_code = 91
+
+
+class VaultUnconfirmed(PortError):
+    """The secret of the encrypted vault {place} was not tested yet.
+
+    Print its recovery sheet and confirm it (`stash_port.py vault confirm`): a backup that nobody can open is none.
+    """
+
+    exit_code = 89

@@ -54,9 +54,17 @@ def _answer(given: Any) -> dict[str, Any]:
         from stashport.jobs.tasks import look
 
         return {"output": look(mode, arguments, server, state)}
-    if mode not in ("export", "check"):
+    if mode in ("schedule", "catch-up", "resident-start"):
+        from stashport.jobs.schedule import operation
+
+        return {"output": operation(mode, arguments, server, state)}
+    if mode not in (*_TASKS, "check"):
         raise BadRequest(what=f'The plugin was asked for "{mode}", which it does not know.')
     return _task(mode, arguments, server, state)
+
+
+# The tasks that keep a run record: the module of jobs that has the function of this name.
+_TASKS = {"export": "export", "backup": "backup", "verify": "verify", "carry": "carry"}
 
 
 def _task(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: Any) -> dict[str, Any]:
@@ -67,11 +75,20 @@ def _task(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: A
     use(state)
     sink = StashSink(sys.stderr.buffer)
     context = Context(state, sinks=(sink,), run_id=arguments.get("run"))
-    if mode == "export":
-        from stashport.jobs.export import export
+    if mode in _TASKS and arguments.get("entry"):
+        from stashport.jobs.scheduled import task
+
+        return {"output": task(mode, arguments, context, server)}
+    if mode in _TASKS:
+        from importlib import import_module
+
+        from stashport.jobs.resident import ensure
         from stashport.jobs.tasks import with_server
 
-        run = with_server(export, _config(arguments), context, server)
+        ensure(state, server)
+
+        job = getattr(import_module(f"stashport.jobs.{_TASKS[mode]}"), mode)
+        run = with_server(job, _config(arguments), context, server, verb=mode)
         sink.log("info", str(run.record["notes"].get("sentence", "")))
         return {"output": {"run": run.id, "result": run.result}}
     from stashport.jobs.check import check, wording

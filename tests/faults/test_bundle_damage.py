@@ -19,7 +19,7 @@ from stashport.bundle.header import completed, dump, new_header
 from stashport.bundle.packing import packer
 from stashport.bundle.reader import BundleReader, read_header
 from stashport.bundle.writer import BundleWriter
-from stashport.errors import BundleDamaged, NewerFile, NotABundle
+from stashport.errors import BundleDamaged, DiskFull, NewerFile, NotABundle
 
 TAGS = b'{"id":"tag:1"}\n{"id":"tag:2"}\n'
 REFUSALS = (BundleDamaged, NotABundle, NewerFile)
@@ -450,13 +450,13 @@ def test_a_bundle_whose_stream_failed_cannot_be_finished():
     assert len(stream.data) == 10
 
 
-def test_a_full_disk_for_what_waits_is_told(monkeypatch):
-    """When the folder for what waits is full, the error reaches the caller, and the bundle cannot be finished without that member."""
+def test_a_full_disk_for_what_waits_is_told(monkeypatch, tmp_path):
+    """When the folder for what waits is full, that is what is told, of that folder, and the bundle cannot be finished without that member."""
     out = io.BytesIO()
-    with BundleWriter(out, new_header(compression="none")) as bundle:
-        monkeypatch.setattr(bundle, "_new_spool", lambda: io.BufferedRandom(FullFile(), 1))
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile", lambda *_, **__: io.BufferedRandom(FullFile(), 1))
+    with BundleWriter(out, new_header(compression="none"), spool=tmp_path) as bundle:
         member = bundle.open("a")
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(DiskFull, match=str(tmp_path)):
             member.write(b"data" * 1000)
         with pytest.raises(ValueError, match="writing it failed"):
             bundle.close()

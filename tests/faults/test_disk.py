@@ -5,12 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 import subprocess
+import sys
 
 import pytest
 from stashport.atomic import PREFIX
+from stashport.bundle import scratch
 from stashport.errors import CannotWrite, DiskFull, NotProven, PortError
+from stashport.model.fields import TAG
 from stashport.output.proof import prove
+from stashport.runs.history import list_runs
+from stashport.runs.state import State
 from support.faults import BROKEN, FULL, Disk
 from support.records import duplicate, everything_below, lines_of, read, run_export, sample
 
@@ -171,3 +177,100 @@ def test_reading_back_from_a_broken_disk_is_not_proven(tmp_path, monkeypatch):
     with pytest.raises(NotProven, match="Input/output"):
         run_export(sample(), tmp_path / "state", format="ndjson", to=tmp_path / "out" / "x")
     assert os.listdir(tmp_path / "out") == []
+
+
+# --- the disk that holds what is put aside: not the one that was chosen, and the error must say so ---
+
+LOOKUP = "{% block scene %}{{ record.tags|map('lookup')|map(attribute='name')|join }}{% endblock %}"
+ASIDE = {
+    "a new order": {"format": "json", "privacy": "anonymous"}, "names": {"format": "csv"}, "records": {"format": "template", "options": {"template": LOOKUP}},
+    "images": {"format": "json", "images": True}, "members": {"format": "bundle", "images": True},
+}
+
+
+def pictured():
+    """A library of many tags, each with an image of its own."""
+    reader = sample()
+    fields, tags = reader.library["tag"]
+    tags = [{**one, "name": f"{one['name']} {one['id']} {'long ' * 20}", "image": f"md5:{number:032x}"} for number, one in enumerate(duplicate(tags, 200, "tag"))]
+    reader.library["tag"] = ((*fields, next(f for f in TAG.fields if f.type == "image")), tags)
+    reader.images = {one["image"][4:]: b"\x89PNG" for one in tags}
+    return reader
+
+
+class BrokenDatabase:
+    """A database whose disk breaks at some operation."""
+
+    def __init__(self, real, countdown):
+        self.real, self.countdown = real, countdown
+
+    def __getattr__(self, name):
+        found = getattr(self.real, name)
+        if name not in ("execute", "executemany", "fetchone", "fetchmany"):
+            return found
+
+        def called(*arguments):
+            self.countdown[0] -= 1
+            if not self.countdown[0]:
+                raise sqlite3.OperationalError("disk I/O error")
+            answer = found(*arguments)
+            return BrokenDatabase(answer, self.countdown) if isinstance(answer, sqlite3.Cursor) else answer
+
+        return called
+
+
+def ends(out, state, config, kind):
+    """The export ends in the error of this kind, which names the folder for what is put aside, and its record tells it; nothing is left."""
+    with pytest.raises((kind, NotProven)) as raised:
+        run_export(pictured(), state, to=out / "x", **config)
+    assert str(scratch.folder()) in raised.value.message
+    assert os.listdir(out) == []
+    (record,) = list_runs(State(state))
+    assert (record["result"], record["error"]["message"]) == ("failed", raised.value.message)
+
+
+@pytest.mark.parametrize("case", ASIDE)
+def test_no_room_for_what_is_put_aside(case, tmp_path, monkeypatch):
+    """When SQLite finds no room for its temporary file, that is DiskFull, of the folder that this file is in."""
+    made = scratch.Scratch.__init__
+
+    def small(self, *statements, **options):
+        made(self, *statements, **options)
+        self.run("PRAGMA max_page_count=4")
+
+    monkeypatch.setattr(scratch.Scratch, "__init__", small)
+    (tmp_path / "out").mkdir()
+    ends(tmp_path / "out", tmp_path / "state", ASIDE[case], DiskFull)
+
+
+@pytest.mark.parametrize("case", ASIDE)
+def test_a_broken_disk_for_what_is_put_aside(case, tmp_path, monkeypatch):
+    """Whichever operation on a temporary table fails, first, last or between, it is CannotWrite, of the folder that it is in."""
+    real, count = sqlite3.connect, [10**9]
+
+    def connect(name, **more):
+        return BrokenDatabase(real(name, **more), count) if not name else real(name, **more)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    run_export(pictured(), tmp_path / "whole", to=tmp_path / "whole" / "x", **ASIDE[case])
+    total = 10**9 - count[0]
+    assert total > 8
+    for number in sorted({1, 3, 6, *range(7, total, max(1, total // 6)), total}):
+        count[0] = number
+        out = tmp_path / f"out-{number}"
+        out.mkdir()
+        ends(out, tmp_path / f"state-{number}", ASIDE[case], CannotWrite)
+        assert count[0] <= 0
+
+
+def test_a_real_disk_for_what_is_put_aside_that_fills_up(small_disk, tmp_path):
+    """A real file system that has no room for SQLite's temporary file: DiskFull, naming it, and nothing is left on the other disk."""
+    work = "run_export(big(), Path(sys.argv[1]), to=Path(sys.argv[2]), format='json', privacy='anonymous')"
+    program = f"import sys\nfrom pathlib import Path\nfrom faults.test_disk import big\nfrom support.records import run_export\n{work}"
+    (small_disk / "filler").write_bytes(b"x" * ((2 << 20) - (200 << 10)))
+    (tmp_path / "out").mkdir()
+    env = os.environ | {"SQLITE_TMPDIR": str(small_disk), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "state"), str(tmp_path / "out" / "x")], env=env, capture_output=True, text=True, check=False)
+    assert f"DiskFull: The disk of {small_disk} is full" in done.stderr
+    assert os.listdir(tmp_path / "out") == []
+    assert os.listdir(small_disk) == ["filler"]

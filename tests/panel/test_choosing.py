@@ -177,21 +177,39 @@ def test_a_saved_filter_is_converted_by_stash_itself(pretended: RealStash, open_
     page.wait_for_selector(".sp-summary button:text-is('Export 300 records')")
 
 
-def test_the_text_of_a_saved_filter_is_shown(pretended: RealStash, open_page: Callable[..., Any]) -> None:
-    """A saved filter's search text goes where everybody sees it."""
+def test_the_text_of_a_saved_filter_is_for_its_own_kind(pretended: RealStash, open_page: Callable[..., Any]) -> None:
+    """A saved filter's search text is shown beside it, and narrows its own kind alone; what is typed into the box narrows every kind as well."""
+    set_scenario(pretended.plugin_folder, matches=7)
     save_filter(pretended, "PERFORMERS", "Janes", {"gender": {"modifier": "INCLUDES", "value": ["Female", "Transgender Male"]}}, q="jane")
     page = open_page(pretended.url + HOME)
     export_button(page)
-    only(page, "performers")
-    unfold(page, "Filters")
+    only(page, "performers", "scenes")
+    unfold(page, "Presets", "Filters")
     page.select_option("#sp-saved-performers", "Janes")
-    page.wait_for_function("document.querySelector('#sp-filter-text').value === 'jane'")
     gender = {"gender": {"modifier": "INCLUDES", "value_list": ["FEMALE", "TRANSGENDER_MALE"]}}
     asks = 'query($f: PerformerFilterType) { findPerformers(filter: {per_page: 0, q: "jane"}, performer_filter: $f) { count } }'
     there = pretended.gql(asks, {"f": gender})["findPerformers"]["count"]
     page.wait_for_selector(f".sp-kind:has(#sp-kind-performers) .sp-count:text-is('{there}')")
-    page.click("label[for=sp-kind-scenes]")
-    page.wait_for_selector(".sp-warn:has-text('searched for in every kind')")
+    assert page.inner_text(".sp-kind:has(#sp-kind-scenes) .sp-count") == "300"
+    assert page.input_value("#sp-filter-text") == ""
+    assert "With its text “jane”, for performers alone." in page.inner_text("#sp-filters, .sp-field:has(#sp-saved-performers)")
+    assert "in the saved filter “Janes” with its text “jane” (performers)" in page.inner_text(".sp-readback")
+
+    page.fill("#sp-filter-text", "mo")
+    page.wait_for_selector(".sp-summary button:has-text('14 records')")
+    wanted = {"filter": {"performers": gender}, "text": {"all": "mo", "performers": "jane"}}
+    assert asked(pretended.plugin_folder, "count")[-1]["config"]["filters"] == wanted
+    page.fill("#sp-preset-name", "Janes and all")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=status]:has-text('“Janes and all” is saved.')")
+    assert asked(pretended.plugin_folder, "savePreset")[-1]["config"]["filters"] == {"savedFilter": {"performers": "Janes"}, "text": "mo"}
+    page.click("[aria-label='Delete Janes and all…']")
+    page.click("text=Delete preset")
+    page.wait_for_selector(".sp-preset", state="detached")
+    page.fill("#sp-filter-text", "")
+    page.wait_for_selector(f".sp-kind:has(#sp-kind-performers) .sp-count:text-is('{there}')")
+    assert started(page, export_button(page).click)["config"]["filters"] == {"filter": {"performers": gender}, "text": {"performers": "jane"}}
+    page.wait_for_selector(".sp-verdict:has-text('Done')")
 
 
 PLAIN = '("type":"organized","modifier":"EQUALS","value":"true")'

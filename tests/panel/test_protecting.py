@@ -216,6 +216,25 @@ def test_to_the_clipboard(pretended: RealStash, open_page: Callable[..., Any]) -
     set_scenario(pretended.plugin_folder)
 
 
+def test_a_preset_remembers_the_clipboard(pretended: RealStash, open_page: Callable[..., Any]) -> None:
+    """A preset that was saved with the clipboard as its place brings it back, not a download."""
+    page = open_page(pretended.url + HOME, permissions=("clipboard-read", "clipboard-write"))
+    export_button(page)
+    unfold(page, "Presets")
+    page.click("label[for=sp-place-clipboard]")
+    page.fill("#sp-preset-name", "To paste")
+    page.click("text=Save as a preset")
+    page.wait_for_selector("[role=status]:has-text('“To paste” is saved.')")
+    page.click("label[for=sp-place-browser]")
+    page.click("[aria-label='Use To paste']")
+    page.wait_for_selector("#sp-place-clipboard:checked")
+    page.click("[aria-label='Delete To paste…']")
+    page.click("text=Delete preset")
+    page.wait_for_selector(".sp-preset", state="detached")
+    config = asked(pretended.plugin_folder, "savePreset")[-1]["config"]
+    assert (config["download"], config["clipboard"]) == (True, True)
+
+
 def test_without_https_there_is_no_clipboard(pretended: RealStash, open_page: Callable[..., Any]) -> None:
     """It is not offered where the browser would refuse it."""
     page = open_page(pretended.url)

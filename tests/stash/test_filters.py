@@ -1,4 +1,4 @@
-"""Filters on a real Stash: what they choose is what Stash's own queries choose, and a database file gives the same."""
+"""Filters on a real Stash: what they choose is what Stash's own queries choose; a database file, and a bundle made of it, give the same."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from typing import Any
 
 import pytest
 from stashport.errors import BadFilter, DanglingFilter, NotSupported, PortError, UnknownSavedFilter
+from stashport.jobs.context import Context
+from stashport.jobs.export import export
 from stashport.model.fields import BY_NAME, BY_PLURAL, KINDS
 from stashport.model.filters import Filters
 from stashport.model.saved_criteria import MODES
+from stashport.output.export_file import ExportFile
+from stashport.runs.state import State
 from stashport.stash import filtering
 from stashport.stash.connection import Connection
 from stashport.stash.filter_types import FilterTypes
@@ -66,6 +70,16 @@ def online(stash: RealStash) -> Iterator[Opened]:
 def offline(libraries: Libraries) -> Iterator[Opened]:
     """The same library as a file."""
     with open_source(DatabaseFile(libraries.filled(hostile=True).database)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def bundled(offline: Opened, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    """The same library as a bundle, of which nothing but its records is there to answer."""
+    folder = tmp_path_factory.mktemp("bundled")
+    run = export({"format": "bundle", "to": str(folder / "library.stashport.zip")}, Context(State(folder / "state"), offline))
+    assert run.result == "ok"
+    with open_source(ExportFile(folder / "library.stashport.zip")) as opened:
         yield opened
 
 
@@ -220,8 +234,8 @@ def by_hand(stash: RealStash, plural: str, rules: list[tuple[str, list[dict[str,
     return found
 
 
-def test_random_named_filters(stash: RealStash, online: Opened, offline: Opened) -> None:
-    """Random named filters, up to three at once: what Stash answers to each of them alone, taken together, is what we find on the server and in the file."""
+def test_random_named_filters(stash: RealStash, online: Opened, offline: Opened, bundled: Opened) -> None:
+    """Random named filters, up to three at once: what Stash answers to each of them alone, taken together, is what we find on the server and in the files."""
     rng, compared, matched = random.Random(7), 0, 0
     plurals = [plural for plural in FIND if plural in BY_PLURAL]
     while compared < 400:
@@ -234,9 +248,10 @@ def test_random_named_filters(stash: RealStash, online: Opened, offline: Opened)
         expected = {plural: ids for plural in plurals if (ids := by_hand(stash, plural, rules)) is not None}
         assert chosen(given, plurals, online) == expected, given
         assert chosen(given, plurals, offline) == expected, given
+        assert chosen(given, plurals, bundled) == expected, given
         compared += len(expected)
         matched += sum(map(bool, expected.values()))
-    print(f"{compared} named filters, on the server and in the file: {matched} choose something")
+    print(f"{compared} named filters, on the server, in the database and in the bundle: {matched} choose something")
     assert matched > 200
 
 
@@ -244,14 +259,14 @@ def test_random_named_filters(stash: RealStash, online: Opened, offline: Opened)
     ("2019-03-04", None), (None, "2020"), ("2018-01-01T10:00:00+05:45", "2021-06"), ("2021-05-05T05:05:05Z", "2021-05-05T05:05:05Z"),
     ("2020-01-01T00:00:00Z", None),
 ])
-def test_times_are_instants(online: Opened, offline: Opened, low: str | None, high: str | None) -> None:
-    """Created and updated mean instants, whatever offsets are stored, on the server and in the file."""
+def test_times_are_instants(online: Opened, offline: Opened, bundled: Opened, low: str | None, high: str | None) -> None:
+    """Created and updated mean instants, whatever offsets are stored, on the server and in the files."""
     first = dt.datetime.fromisoformat(low).astimezone() if low else None
     units = {4: "%Y", 7: "%Y-%m", 20: "%Y-%m-%dT%H:%M:%SZ"}
     for key, field_name in (("created", "created_at"), ("updated", "updated_at")):
         given = {f"{key}From": low, f"{key}Until": high}
         on, off = chosen(given, list(BY_PLURAL)[:-2], online), chosen(given, list(BY_PLURAL)[:-2], offline)
-        assert on == off
+        assert on == off == chosen(given, list(BY_PLURAL)[:-2], bundled)
         for kind in LISTED:
             expected = set()
             for batch in online.reader.batches(kind, (kind.by_name[field_name],)):
@@ -265,10 +280,10 @@ def test_times_are_instants(online: Opened, offline: Opened, low: str | None, hi
             assert on[kind.plural] == expected, (kind.name, key)
 
 
-def test_has_and_misses_every_field(online: Opened, offline: Opened) -> None:
-    """For every field that can be empty: those that have it and those that miss it are all records, and server and file say the same."""
+def test_has_and_misses_every_field(online: Opened, offline: Opened, bundled: Opened) -> None:
+    """For every field that can be empty: those that have it and those that miss it are all records, and server and files say the same."""
     everything = {kind.name: {int(r["id"].split(":")[1]) for batch in offline.reader.batches(kind, ()) for r in batch.records} for kind in KINDS if kind.table}
-    compared = 0
+    compared = in_bundle = 0
     for kind in KINDS:
         told = {f.name for f in online.reader.fields(kind)} & {f.name for f in offline.reader.fields(kind)}
         for field in kind.fields:
@@ -278,11 +293,15 @@ def test_has_and_misses_every_field(online: Opened, offline: Opened) -> None:
             on = [chosen({key: name}, [kind.plural], online)[kind.plural] for key in ("has", "misses")]
             off = [chosen({key: name}, [kind.plural], offline)[kind.plural] for key in ("has", "misses")]
             assert on == off, name
+            if field.name in {f.name for f in bundled.reader.fields(kind)}:
+                assert on == [chosen({key: name}, [kind.plural], bundled)[kind.plural] for key in ("has", "misses")], name
+                in_bundle += 1
             assert on[0] | on[1] == everything[kind.name], name
             assert not on[0] & on[1], name
             compared += 1
-    print(f"{2 * compared} times has and misses, on the server and in the file")
+    print(f"{2 * compared} times has and misses, on the server and in the database; {2 * in_bundle} in the bundle")
     assert compared > 120
+    assert in_bundle > 110
 
 
 SEARCHES = ["", "ba", "ba den", "JANE", '"Jane Doe"', "a OR b", "a | b c", "-ba", "-ba -den", '"a b', 'a "', "OR", "a OR", "x or y or z", '-"Jane Doe" 2', "%",
@@ -290,7 +309,7 @@ SEARCHES = ["", "ba", "ba den", "JANE", '"Jane Doe"', "a OR b", "a | b c", "-ba"
 
 
 @pytest.mark.parametrize("q", SEARCHES)
-def test_searches(stash: RealStash, online: Opened, offline: Opened, q: str) -> None:
+def test_searches(stash: RealStash, online: Opened, offline: Opened, bundled: Opened, q: str) -> None:
     """The search box means the same here as there, odd ways to write a search included."""
     plurals = [kind.plural for kind in LISTED]
     try:
@@ -301,6 +320,23 @@ def test_searches(stash: RealStash, online: Opened, offline: Opened, q: str) -> 
     if q and expected:
         assert on == expected
         assert chosen({"text": q}, plurals, offline) == expected
+        assert chosen({"text": q}, plurals, bundled) == expected
+        assert not bundled.remarks
+
+
+def test_searches_of_some_kinds(stash: RealStash, online: Opened, offline: Opened, bundled: Opened) -> None:
+    """Words for one kind narrow that kind alone; beside words for every kind both must be there, everywhere the same."""
+    alone = {"scenes": asked(stash, "scenes", {}, "2 -7")}
+    both = {"scenes": asked(stash, "scenes", {}, "ba") & alone["scenes"], "performers": asked(stash, "performers", {}, "ba"), "tags": asked(stash, "tags", {}, "ba")}
+    rated = {"scenes": asked(stash, "scenes", {"rating100": {"value": 19, "modifier": "GREATER_THAN"}}) & both["scenes"]}
+    assert all({**both, **alone, **rated}.values())
+    assert both["scenes"] < alone["scenes"]
+    for opened in (online, offline, bundled):
+        assert chosen({"text": {"scenes": "2 -7"}}, ["scenes", "performers", "tags"], opened) == alone
+        assert chosen({"text": {"scenes": "2 -7", "all": "ba"}}, ["scenes", "performers", "tags"], opened) == both
+        assert chosen({"text": {"scenes": "2 -7", "all": "ba"}, "ratingMin": 20}, ["scenes"], opened) == rated
+        with pytest.raises(BadFilter, match='"text performers" applies to none'):
+            chosen({"text": {"performers": "a", "scenes": "a"}}, ["scenes"], opened)
 
 
 # --- names ------------------------------------------------------------------------------------------------------------------------------------------
@@ -333,8 +369,10 @@ def test_names(start_stash: Callable[..., RealStash]) -> None:
             assert said in caught.value.message
 
 
-def test_names_in_a_file(offline: Opened) -> None:
+@pytest.mark.parametrize("which", ["offline", "bundled"])
+def test_names_in_a_file(request: pytest.FixtureRequest, which: str) -> None:
     """Names and numbers are looked up in a file in the same way."""
+    offline: Opened = request.getfixturevalue(which)
     name = next(record["name"] for batch in offline.reader.batches(BY_NAME["tag"], (BY_NAME["tag"].by_name["name"],)) for record in batch.records)
     assert chosen({"tags": [name.upper()]}, ["scenes"], offline) == chosen({"tags": ["tag:1"]}, ["scenes"], offline)
     with pytest.raises(BadFilter, match="tag:77777"):
@@ -452,8 +490,10 @@ def test_beside_its_server_a_database_answers_too(stash: RealStash, online: Open
     assert found["scenes"]
 
 
-def test_a_file_takes_named_filters_only(offline: Opened) -> None:
+@pytest.mark.parametrize("which", ["offline", "bundled"])
+def test_a_file_takes_named_filters_only(request: pytest.FixtureRequest, which: str) -> None:
     """What only a running Stash can answer is refused for a file, with what to do instead."""
+    offline: Opened = request.getfixturevalue(which)
     for given in ({"filter": {"scenes": {"organized": True}}}, {"savedFilter": "everything"}):
         with pytest.raises(NotSupported) as caught:
             chosen(given, ["scenes"], offline)

@@ -27,7 +27,7 @@ from stashport.bundle.packing import SUFFIXES, best, packer, unpacker
 from stashport.bundle.reader import BundleReader, is_bundle, read_header
 from stashport.bundle.records import export_header, header_from, read, write
 from stashport.bundle.writer import BundleWriter
-from stashport.errors import BadFile, BadRequest, BundleDamaged, MissingLibrary, NotABundle, NotInBundle, UnfitName
+from stashport.errors import BadFile, BadRequest, BundleDamaged, CannotWrite, MissingLibrary, NotABundle, NotInBundle, UnfitName
 from stashport.model.fields import BY_NAME, BY_PLURAL
 from stashport.model.records import Batch
 from support.records import lines_of, sample
@@ -240,7 +240,7 @@ def test_what_waits_leaves_nothing_behind(tmp_path):
         assert os.name == "nt" or list(tmp_path.iterdir()) == []
     assert list(tmp_path.iterdir()) == []
     assert member.closed
-    with pytest.raises(FileNotFoundError), BundleWriter(io.BytesIO(), new_header(compression="none"), spool=tmp_path / "no") as bundle:
+    with pytest.raises(CannotWrite), BundleWriter(io.BytesIO(), new_header(compression="none"), spool=tmp_path / "no") as bundle:
         bundle.open("a").write(bytes(5_000_000))
 
 

@@ -15,7 +15,7 @@ from stashport.stash import source
 from stashport.stash.source import Opened
 from support.records import everything_below, lines_of, read, sample
 
-PROGRAM = Path(cli.__file__).parents[2] / "stash_port.py"
+PROGRAM = Path(cli.__file__).parents[3] / "stash_port.py"
 
 
 @pytest.fixture
@@ -51,7 +51,8 @@ REFUSED = [
     (["export", "sample", "--option", "bom=perhaps", "--format", "csv"], 10, "perhaps"), (["export", "sample", "--related", "some"], 2, "invalid choice"),
     (["export", "sample", "--unknown"], 2, "unrecognized"), (["export"], 2, "SOURCE"), ([], 2, "COMMAND"), (["explode"], 2, "invalid choice"),
     (["export", "nowhere", "--to", "x"], 30, "nothing to read at nowhere"), (["export", "s" * 300, "--to", "x"], 30, "nothing to read"),
-    (["export", ".", "--to", "x"], 30, "nothing to read"), (["export", "text", "--to", "x"], 31, "not a Stash database"),
+    (["export", ".", "--to", "x"], 30, "nothing to read"), (["export", "text", "--to", "x"], 34, "as an export of Stash Port"),
+    (["export", "text.sqlite", "--to", "x"], 31, "not a Stash database"),
     (["export", "text", "--reader", "graphql", "--to", "x"], 16, "is a file"),
     (["export", "sample", "--to", "text"], 42, "exists already"), (["export", "sample", "--to", "text/x"], 40, "cannot be written"),
     (["export", "sample", "--to", "n" * 300], 40, "cannot be written"), (["export", "sample", "--to", "-", "--format", "csv"], 16, "one plain file"),
@@ -67,7 +68,7 @@ REFUSED = [
 @pytest.mark.parametrize(("arguments", "code", "words"), REFUSED, ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else "")
 def test_what_is_refused(arguments, code, words, run):
     """Each bad input ends with the code of its class and a sentence on standard error; standard output stays empty, no file is made."""
-    files = {"text": "text", "list.json": "[1]", "unknown.json": '{"formt": "csv"}', "wrong.yaml": "a: [1", "export.json": "{}"}
+    files = {"text": "text", "text.sqlite": "text", "list.json": "[1]", "unknown.json": '{"formt": "csv"}', "wrong.yaml": "a: [1", "export.json": "{}"}
     for name, text in files.items():
         Path(name).write_text(text)
     got, out, err = run(*arguments)
@@ -115,6 +116,21 @@ def test_json_is_the_run_record(run, tmp_path):
     assert {key: told[key] for key in ("run", "verb", "result", "counts", "outputs", "config")} == {key: kept[key] for key in ("run", "verb", "result", "counts", "outputs", "config")}
 
 
+def test_json_is_printed_of_a_run_that_failed(run, tmp_path):
+    """With --json a failed run's record, with its error, is on standard output, the message on standard error, and the exit code is the error's."""
+    Path("there").write_text("text")
+    code, out, err = run("export", "sample", "--to", "there", "--json")
+    told = json.loads(out)
+    kept = json.loads((tmp_path / "state" / "runs" / told["run"] / "run.json").read_bytes())
+    assert (code, told["result"], told["error"]["error"], told["error"]["exit_code"]) == (42, "failed", "AlreadyThere", 42)
+    assert (kept["error"], kept["state"]) == (told["error"], told["state"])
+    assert "exists already" in err
+    code, out, err = run("export", "sample", "--format", "pdf", "--json")
+    told = json.loads(out)
+    assert (code, told["run"], told["result"], told["error"]["error"]) == (11, None, "failed", "UnknownFormat")
+    assert 'no format called "pdf"' in err
+
+
 def test_a_partial_export_ends_with_three(run, monkeypatch):
     """An export that had to leave something out ends with code 3 and says why."""
     broken = sample()
@@ -157,7 +173,7 @@ def test_runs_and_reports_are_listed(run):
 def test_help_and_version(run):
     """Every command explains itself; the version is the package's."""
     assert run("--version")[1].decode().strip() == __version__
-    for command in cli._COMMANDS:
+    for command in cli._commands():
         code, out, _ = run(command, "--help")
         assert code == 0
         assert command in out.decode()
@@ -165,7 +181,7 @@ def test_help_and_version(run):
 
 def test_an_error_without_a_name_is_told_in_words(run, monkeypatch):
     """A bug ends in a sentence, not in a trace, and with the code of what has no name."""
-    monkeypatch.setattr(cli, "_place", lambda _: 1 / 0)
+    monkeypatch.setitem(cli._commands(), "export", cli._commands()["export"]._replace(run=lambda _: 1 // 0))
     code, out, err = run("export", "sample")
     assert (code, out) == (1, b"")
     assert "ZeroDivisionError" in err
@@ -177,7 +193,7 @@ def test_the_keyboard_stops_it(run, monkeypatch):
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli._COMMANDS, "runs", interrupted)
+    monkeypatch.setitem(cli._commands(), "runs", cli._commands()["runs"]._replace(run=interrupted))
     code, out, err = run("runs")
     assert (code, out) == (130, b"")
     assert "stopped" in err

@@ -12,6 +12,7 @@ import pytest
 from stashport import formats
 from stashport.bundle.age_keys import new_identity
 from stashport.bundle.passphrase import Passphrase
+from stashport.bundle.reader import read_header
 from stashport.errors import AlreadyThere, BadFile, BadRequest, NotSupported, PortError, UploadFailed
 from stashport.jobs.context import Context
 from stashport.jobs.decrypt import decrypt
@@ -19,8 +20,11 @@ from stashport.jobs.export import export
 from stashport.jobs.export_config import ExportConfig
 from stashport.jobs.preview import count, preview
 from stashport.jobs.sample import SampleReader
+from stashport.model.privacy import Privacy
 from stashport.output import upload as uploading
+from stashport.output.parts import reading
 from stashport.output.proof import prove
+from stashport.output.source import Source
 from stashport.runs import presets, secrets
 from stashport.runs.state import State
 from stashport.stash.source import Opened
@@ -127,6 +131,29 @@ def test_what_waits_beside_a_sealed_zip_is_sealed_too(context, tmp_path, monkeyp
     export({"format": "csv", "compress": "zip", "to": str(tmp_path / "x.zip.age")}, context)
     assert len(seen) > 3
     assert not any(b"scene:1" in data for data in seen)
+
+
+@pytest.mark.parametrize("profile", ["full", "share", "anonymous"])
+@pytest.mark.parametrize("name", formats.readable())
+def test_the_head_of_every_format_tells_the_privacy(name, profile, context, tmp_path):
+    """Whoever reads an export finds the profile, what was chosen with it, and what it means, in the same words in each format."""
+    wish = Privacy.parse({"profile": profile, "excludeFields": ["details"]})
+    export({"format": name, "to": str(tmp_path / "x"), "privacy": wish.record()}, context)
+    source = Source(tmp_path / "x")
+    assert reading(source).header["privacy"] == wish.header()
+    source.close()
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_the_head_of_a_bundle_tells_that_it_was_encrypted(sealed, context, tmp_path):
+    """A bundle that was taken out of its encryption still says that it was in one."""
+    identity, recipient = new_identity()
+    (tmp_path / "key").write_text(identity)
+    export({"format": "bundle", "encrypt": {"recipients": [recipient]} if sealed else {}, "to": str(tmp_path / "x")}, context)
+    if sealed:
+        decrypt(tmp_path / "x", tmp_path / "y", tmp_path / "key", None)
+    with (tmp_path / ("y" if sealed else "x")).open("rb") as file:
+        assert read_header(file, "it")["options"]["encryption"] is sealed
 
 
 def test_seven_zip_holds_the_same(context, tmp_path):
@@ -332,6 +359,15 @@ def test_presets_are_kept_without_secrets(context):
             presets.save(context.state, name, config)
     with pytest.raises(BadRequest):
         presets.delete(context.state, "mine")
+
+
+def test_a_preset_for_the_clipboard_is_a_configuration(context):
+    """What the page does with its download is kept in a preset, and means nothing to an export of the same preset."""
+    config = {"format": "csv", "download": True, "clipboard": True}
+    presets.save(context.state, "mine", config)
+    (kept,) = presets.presets(context.state)
+    assert kept["config"] == config
+    assert ExportConfig.parse(kept["config"]).record() == ExportConfig.parse({"format": "csv", "download": True}).record()
 
 
 def test_a_preview_shows_records_as_they_leave(context):

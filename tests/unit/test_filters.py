@@ -13,7 +13,7 @@ from stashport.model.fields import BY_NAME, KINDS
 from stashport.model.filter_checks import KEYS
 from stashport.model.filters import Condition, Filters, criteria, is_filled, presence, within
 from stashport.model.moments import day_range, instant, moment_range
-from stashport.stash.filtering_sql import words
+from stashport.model.searching import words
 
 UTC = dt.timezone.utc
 NAMES = st.one_of(st.text("ab:,é%_ ", min_size=1).filter(str.strip), st.integers(1, 99))
@@ -23,7 +23,8 @@ GIVEN = st.fixed_dictionaries({}, optional={
     **dict.fromkeys(("tags", "performers", "studios", "groups", "galleries"), RELATED),
     **dict.fromkeys(("subTags", "subStudios", "subGroups", "organized", "favorite"), st.one_of(st.booleans(), st.sampled_from(["true", "false"]))),
     "dateFrom": DAYS, "createdUntil": DAYS, "updatedFrom": st.sampled_from(["2020-01-01T10:00:00+02:00", "2020-01-01 10:00"]),
-    "ratingMin": st.integers(0, 50), "ratingMax": st.integers(50, 100), "text": st.text(), "has": st.sampled_from(["tags", "scenes.title", ["date", "urls"]]),
+    "ratingMin": st.integers(0, 50), "ratingMax": st.integers(50, 100), "has": st.sampled_from(["tags", "scenes.title", ["date", "urls"]]),
+    "text": st.text() | st.dictionaries(st.sampled_from(["all", "scenes", "performer"]), st.text(max_size=3) | st.none()),
     "misses": st.sampled_from([[], "details", "images.photographer"]), "savedFilter": st.sampled_from(["one", ["one", "two"], {"scenes": "one"}, {}]),
     "filter": st.sampled_from([{}, {"scene": {"organized": True}}, {"scene_markers": {"tags": {"value": [1], "modifier": "INCLUDES"}}}]),
 })
@@ -66,6 +67,8 @@ def test_anything_else_is_refused_in_words(given_filters: dict[str, Any]) -> Non
     ({"tags": {"some": ["a"]}}, "any, all and none"), ({"tags": [True]}, "names or ids"), ({"tags": ["a", " "]}, "empty name"), ({"tags": 1.5}, "names or ids"),
     ({"dateFrom": "yesterday"}, "write it as"), ({"dateFrom": "2020-13"}, "no date"), ({"createdFrom": "2020-01-01T25:00"}, "no time"),
     ({"ratingMin": 101}, "0 to 100"), ({"ratingMin": "5 stars"}, "0 to 100"), ({"organized": "maybe"}, "yes or no"), ({"text": 5}, "needs a text"),
+    ({"text": {"scenes": 5}}, '"text.scenes" needs a text'), ({"text": {"scnes": "a"}}, "did you mean scenes"), ({"text": {"settings": "a"}}, "no filters for"),
+    ({"text": {"scene_markers": "a"}}, "markers are none"), ({"text": {"scene": "a", "all": ""}}, None),
     ({"has": "tgas"}, "did you mean tags"), ({"has": "scenes.tgas"}, "did you mean tags"), ({"has": "scnes.tags"}, "did you mean scenes"),
     ({"has": "organized"}, "yes or no"), ({"savedFilter": [1]}, "one name"),
     ({"dateFrom": "2021", "dateUntil": "2020"}, "is after"), ({"ratingMin": 60, "ratingMax": 50}, "is after"),
@@ -132,6 +135,17 @@ def test_which_kinds_have_which_property() -> None:
         "ratingMin": {*media, "performer", "studio", "group"}, "favorite": {"performer", "studio", "tag"},
         "text": {kind.name for kind in KINDS if kind.listing}, "has urls": {*media, "performer", "studio", "group"},
     }
+
+
+def test_words_for_one_kind_are_for_that_kind() -> None:
+    """A search by kind holds for its kind alone, beside one for every kind; one for every kind alone is the plain text; blanks are no search."""
+    filters = Filters.parse({"text": {"performer": " jane ", "all": "a", "tags": " "}})
+    assert filters.record() == {"text": {"performers": "jane", "all": "a"}}
+    found = {kind.name: [(c.key, c.value) for c in filters.conditions(kind, (), {})] for kind in KINDS if kind.name in ("performer", "scene", "setting")}
+    assert found == {"performer": [("text performers", "jane"), ("text", "a")], "scene": [("text", "a")], "setting": []}
+    assert list(filters.keys()) == ["text performers", "text"]
+    assert Filters.parse({"text": {"all": " a "}}).record() == {"text": "a"}
+    assert not Filters.parse({"text": {"all": " ", "scenes": None}})
 
 
 def test_criteria_in_stash_words() -> None:

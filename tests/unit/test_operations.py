@@ -51,6 +51,13 @@ def test_runs_are_summed_up(state, plugin, run):
     assert ask(state, plugin, "run", run=run.id)["run"]["counts"]["scene"]["created"] == 3
 
 
+def test_the_greeting_offers_templates(state, plugin):
+    """The page is told the shipped templates as texts to begin with, and nothing of that kind for other formats."""
+    told = {one["name"]: one["examples"] for one in ask(state, plugin, "hello")["formats"]}
+    assert [one["name"] for one in told.pop("template")] == ["Markdown list", "M3U playlist", "Titles"]
+    assert set(map(len, told.values())) == {0}
+
+
 def test_stopping_leaves_a_sign(state, plugin, run):
     """Asking a run to stop leaves the sign that it looks for."""
     ask(state, plugin, "stop", run=run.id)

@@ -107,6 +107,17 @@ def test_direct_is_one_step_and_all_is_every_step():
     assert everything["tag:3"]["parents"] == ["tag:1", "tag:2"]
 
 
+def test_the_caller_s_ids_stay_as_they_are():
+    """What comes along is added to the selection, and not to the sets that were handed in, empty ones included."""
+    reader = sample()
+    fields = {kind.name: reader.fields(kind) for kind in reader.kinds()}
+    base = {"tag": IdSet(), "scene": IdSet()}
+    base["scene"].add(2)
+    selection = select(reader, [BY_NAME["tag"], BY_NAME["scene"]], fields, "all", reachable=frozenset(fields), base=base)
+    assert {name: list(numbers) for name, numbers in base.items()} == {"tag": [], "scene": [2]}
+    assert list(selection.ids["tag"]) == [1, 2, 3]
+
+
 def test_fields_whose_records_stay_out_are_named():
     """With `none` a field that refers to another kind is left out, and the header says why; rows that are nothing without it go with it."""
     reader = sample()

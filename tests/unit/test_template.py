@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import html
 import json
 import subprocess
@@ -14,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from stashport import formats
-from stashport.errors import BadRequest, BadTemplate, MissingLibrary, NotProven, NotSupported, TemplateFailed, UnknownTemplate
+from stashport.bundle.scratch import folder
+from stashport.errors import BadRequest, BadTemplate, DiskFull, MissingLibrary, NotProven, NotSupported, TemplateFailed, UnknownTemplate
 from stashport.formats import template
 from stashport.formats._names import Kept
 from stashport.formats._template_filters import csv, duration, map_path, markdown, one_line, read_map
@@ -121,10 +121,9 @@ def test_kept_values_come_back(values):
 def test_no_room_for_what_is_kept_is_a_full_disk():
     """When SQLite finds no room for names, that is told as any other full disk."""
     kept = Kept()
-    kept._db.execute("PRAGMA max_page_count=3")
-    with pytest.raises(OSError, match="no room") as error:
+    kept._scratch.run("PRAGMA max_page_count=3")
+    with pytest.raises(DiskFull, match=str(folder())):
         kept.add((f"tag:{number}", b"x" * 1000) for number in range(1000))
-    assert error.value.errno == errno.ENOSPC
 
 
 @pytest.mark.parametrize(("value", "expression", "wanted"), [
@@ -222,6 +221,24 @@ def test_shipped_templates_on_the_sample(tmp_path):
     assert played.splitlines() == [
         "#EXTM3U", "#EXTINF:1804,First walk", "//nas/m/videos/first walk.mp4", "#EXTINF:1804,@formula & <markup> 🎬", "//nas/m/videos/caf\udce9.mp4",
     ]
+
+
+def test_shipped_templates_are_texts_to_begin_with(tmp_path):
+    """Each is offered by a title of its own, as a text that makes the same file, of the same kind, as its name does."""
+    offered = {one["name"]: one["text"] for one in template.examples()}
+    assert list(offered) == ["Markdown list", "M3U playlist", "Titles"]
+    for name, (title, text) in zip(SHIPPED, offered.items(), strict=True):
+        assert made(tmp_path, text, name=f"{name}-text") == made(tmp_path, name, name=name), title
+        assert template.extension({"template": text}) == template.extension({"template": name})
+
+
+@pytest.mark.parametrize(("remark", "extension"), [
+    ("{# page.html.j2 #}", "html"), ("  {#- list.md.j2, mine: for the wiki -#}", "md"), ("{# a page, like page.html.j2 #}", "txt"), ("{# .j2 #}", "txt"), ("", "txt"),
+    ("{# ../x.sh/y.j2 #}", "txt"), ("{# a.j2 #}", "txt"),
+])  # fmt: skip
+def test_a_text_can_name_its_file(remark, extension):
+    """A template given as text makes the kind of file that its first remark begins with, else plain text."""
+    assert template.extension({"template": remark + "{% block scene %}{% endblock %}"}) == extension
 
 
 @pytest.mark.parametrize("name", SHIPPED)

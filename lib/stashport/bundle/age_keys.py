@@ -88,6 +88,12 @@ class Identity:
     def __reduce__(self) -> str:
         raise TypeError("an identity is not to be stored")
 
+    def reveal(self) -> str:
+        """The secret itself, as text."""
+        form = library().raw
+        secret = self._private.private_bytes(form.Encoding.Raw, form.PrivateFormat.Raw, form.NoEncryption())
+        return bech32.encode("age-secret-key-", secret).upper()
+
     def wrap_key(self, share: bytes) -> bytes:
         """The key of a stanza.  Errors: ValueError for a share that would make it a known one."""
         of = library()

@@ -42,13 +42,14 @@ _SHAPE: dict[str, Any] = {
 def new_header(
     *, source: dict[str, Any] | None = None, compression: str = "gzip", encrypted: bool = False, choices: dict[str, Any] | None = None,
     fields: dict[str, list[str]] | None = None, not_inside: dict[str, str] | None = None, requirements: list[str] | None = None,
-    warnings: list[str] | None = None, compatible: bool = True,
+    warnings: list[str] | None = None, compatible: bool = True, privacy: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What is known of a bundle before it is written; the writer adds content, members and checksum.
 
     source       stashVersion, databaseVersion, instanceId (None where it cannot be told), and what else is worth keeping
     fields       the fields of the records by plural name
     not_inside   field -> why it is not inside
+    privacy      what was kept back from it, and what that means; no key of its own where nothing is known of that, as in a pack of images
     """
     now = dt.datetime.now(dt.timezone.utc)
     return {
@@ -57,7 +58,7 @@ def new_header(
         "source": {"stashVersion": None, "databaseVersion": None, "instanceId": None, **(source or {})},
         "options": {"compression": compression, "encryption": encrypted},
         "restoration": {"compatible": compatible, "requirements": requirements or [], "warnings": warnings or []},
-        "fields": fields or {}, "notInside": not_inside or {}, "choices": choices or {},
+        "fields": fields or {}, "notInside": not_inside or {}, "choices": choices or {}, **({"privacy": privacy} if privacy else {}),
     }
 
 

@@ -6,15 +6,14 @@ apart as the fussiest file system would, so that a bundle can be unpacked everyw
 
 from __future__ import annotations
 
-import errno
 import re
 import unicodedata
-import weakref
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from stashport.bundle.archive import Broken, Entry
 from stashport.bundle.packing import SUFFIXES
+from stashport.bundle.scratch import Scratch
 from stashport.errors import UnfitName
 
 LIST, HEADER = "members.ndjson", "bundle.json"
@@ -101,36 +100,29 @@ def read_line(text: bytes, entry: Entry) -> Member:
 
 
 class Index:
-    """All members of a bundle, on disk where they are many: 500,000 take about 120 MB there, and 8 MB of memory."""
+    """All members of a bundle, on disk where they are many: 500,000 take about 120 MB there, and 8 MB of memory.  Errors: those of Scratch."""
 
     def __init__(self) -> None:
-        import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
-
-        self._db, self._full = sqlite3.connect("", isolation_level=None), sqlite3.OperationalError
-        weakref.finalize(self, self._db.close)  # also when writing ends early
         self._count, self._folder = 0, ""
-        for statement in (
-            f"PRAGMA cache_size=-{_CACHE_KB}", "PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF",
+        self._scratch = Scratch(
             "CREATE TABLE names (key TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID",
             ("CREATE TABLE members (position INTEGER PRIMARY KEY, name TEXT, size INTEGER, sha256 BLOB, unpacked INTEGER, records INTEGER,"
              " crc INTEGER, at INTEGER)"),
-            "BEGIN",
-        ):
-            self._db.execute(statement)
+            cache=_CACHE_KB,
+        )
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Member]:
-        for row in self._db.execute("SELECT name, size, sha256, unpacked, records, crc, at FROM members ORDER BY position"):
-            yield Member._make(row)
+        return map(Member._make, self._scratch.rows("SELECT name, size, sha256, unpacked, records, crc, at FROM members ORDER BY position"))
 
     def find(self, name: str) -> Member | None:
         """The member that is asked for by this name."""
         if unfit(name):
             return None
         asked = "SELECT m.name, size, sha256, unpacked, records, crc, at FROM names n JOIN members m USING (position) WHERE key=?"
-        row = self._db.execute(asked, (name.casefold(),)).fetchone()
+        row = self._scratch.one(asked, (name.casefold(),))
         return Member._make(row) if row and logical(row[0]) == name else None
 
     def reserve(self, name: str, position: int | None = None) -> None:
@@ -144,42 +136,36 @@ class Index:
             parts = folder.split("/") if folder else []
             for end in range(1, len(parts) + 1):
                 parent = "/".join(parts[:end])
-                self._run("INSERT OR IGNORE INTO names VALUES (?, -1)", (parent,))
-                if self._db.execute("SELECT position FROM names WHERE key=?", (parent,)).fetchone() != (-1,):
+                self._scratch.run("INSERT OR IGNORE INTO names VALUES (?, -1)", (parent,))
+                if self._scratch.one("SELECT position FROM names WHERE key=?", (parent,)) != (-1,):
                     raise UnfitName(name=name, reason="another file has the name of its folder")
             self._folder = folder
-        if not self._run("INSERT OR IGNORE INTO names VALUES (?, ?)", (key, position)):
+        if not self._scratch.run("INSERT OR IGNORE INTO names VALUES (?, ?)", (key, position)):
             raise UnfitName(name=name, reason="there is one of that name already, capitals, accents and packing aside")
 
     def release(self, name: str) -> None:
         """Give a name back that was only taken."""
-        self._run("DELETE FROM names WHERE key=? AND position IS NULL", (logical(name).casefold(),))
+        self._scratch.run("DELETE FROM names WHERE key=? AND position IS NULL", (logical(name).casefold(),))
 
     def add(self, member: Member, *, reserved: bool = False) -> None:
         """Put the next member in.  Errors: UnfitName."""
         if reserved:
-            self._run("UPDATE names SET position=? WHERE key=?", (self._count, logical(member.name).casefold()))
+            self._scratch.run("UPDATE names SET position=? WHERE key=?", (self._count, logical(member.name).casefold()))
         else:
             self.reserve(member.name, self._count)
-        self._run("INSERT INTO members VALUES (?,?,?,?,?,?,?,?)", (self._count, *member))
+        self._scratch.run("INSERT INTO members VALUES (?,?,?,?,?,?,?,?)", (self._count, *member))
         self._count += 1
 
     def content(self) -> dict[str, Any]:
         """Counts and sizes for each kind that has records here, and for the images, as the header tells them."""
         found: dict[str, Any] = {}
-        for name, size, records in self._db.execute("SELECT name, size, records FROM members WHERE records IS NOT NULL ORDER BY position"):
+        for name, size, records in self._scratch.rows("SELECT name, size, records FROM members WHERE records IS NOT NULL ORDER BY position"):
             match = RECORDS.fullmatch(logical(name))
             assert match
             found[match[1]] = {"count": records, "size": size}
-        count, size = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM members WHERE name GLOB 'images/*'").fetchone()
+        count, size = self._scratch.one("SELECT count(*), coalesce(sum(size), 0) FROM members WHERE name GLOB 'images/*'") or (0, 0)
         return {**found, "blobs": {"count": count, "size": size}}
-
-    def _run(self, statement: str, values: tuple[object, ...]) -> int:
-        try:
-            return self._db.execute(statement, values).rowcount
-        except self._full as error:  # the disk of the temporary folder: nothing else can go wrong here
-            raise OSError(errno.ENOSPC if "full" in str(error) else errno.EIO, f"the list of members cannot be kept: {error}") from error
 
     def close(self) -> None:
         """Let it go."""
-        self._db.close()
+        self._scratch.close()

@@ -12,7 +12,7 @@ from stashport.bundle.reader import BundleReader
 from stashport.bundle.writer import BundleWriter
 from stashport.errors import BadFile
 from stashport.model.fields import BY_PLURAL
-from stashport.model.records import Batch
+from stashport.model.records import Batch, IdSet
 from stashport.model.table import Field, Kind
 
 BATCH = 500
@@ -27,7 +27,7 @@ def header_from(export: Header, *, compression: str = "gzip", encrypted: bool = 
     facts = dict(export.get("source") or {})
     told = {ours: facts.pop(theirs, None) for ours, theirs in _SOURCE.items()}
     source = {**{key: None if value is None else str(value) for key, value in told.items()}, **facts}
-    kept = {"source": source, "choices": export.get("choices"), "fields": export.get("fields"), "not_inside": export.get("not_inside")}
+    kept = {"source": source, **{name: export.get(name) for name in ("choices", "fields", "not_inside", "privacy")}}
     return new_header(compression=compression, encrypted=encrypted, **{**kept, **more})
 
 
@@ -36,7 +36,8 @@ def export_header(header: dict[str, Any]) -> Header:
     source = {_SOURCE.get(key, key): value for key, value in header["source"].items() if value is not None}
     if str(source.get("schema", "")).isdigit():
         source["schema"] = int(source["schema"])
-    return {
+    told = {"privacy": header["privacy"]} if "privacy" in header else {}
+    return told | {
         "format_version": header["recordsVersion"], "made_by": f"Stash Port {header['version']}", "created": header["timestamp"], "source": source,
         "choices": header["choices"], "images": header["content"]["blobs"]["count"] > 0, "fields": header["fields"], "not_inside": header["notInside"],
     }
@@ -51,7 +52,7 @@ class _Writer:
 
     def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
         self._end()
-        self._file = self._members.open(f"records/{kind.plural}.ndjson")
+        self._file = self._members.open(_member(kind))
 
     def write(self, batch: Batch) -> None:
         if len(batch) and self._file:
@@ -82,16 +83,32 @@ class _Reading:
             if kind is None:
                 raise self._bad(f"records of an unknown kind: {match[1]!r}")
             counts[kind.plural] = self._members.member(name).records or 0
-            with self._members.open(name) as file:
-                for batch in self._batches(kind, file):
-                    yield kind, Batch(records=batch)
+            for batch in self.of_kind(kind):
+                yield kind, batch
         self.counts = counts
 
-    def _batches(self, kind: Kind, file: BinaryIO) -> Iterator[list[Any]]:
+    def count(self, kind: Kind) -> int:
+        """How many records of a kind there are."""
+        name = _member(kind)
+        return self._members.member(name).records or 0 if name in self._members else 0
+
+    def of_kind(self, kind: Kind, only: IdSet | None = None) -> Iterator[Batch]:
+        """The records of a kind, or those of them with these numbers; no other kind is looked at, and no other record more than it takes to pass it over."""
+        if _member(kind) in self._members:
+            with self._members.open(_member(kind)) as file:
+                for batch in self._batches(kind, file, only):
+                    yield Batch(records=batch)
+
+    def _batches(self, kind: Kind, file: BinaryIO, only: IdSet | None) -> Iterator[list[Any]]:
         batch: list[Any] = []
         number, start = 0, f"{kind.name}:"
+        begun = f'{{"id":"{start}'.encode()  # as we write it; a line that is spelt otherwise is looked at whole
         while text := file.readline(LONGEST):
             number += 1
+            if only is not None and text.startswith(begun):
+                digits = text[len(begun) : text.find(b'"', len(begun))]
+                if digits.isdigit() and int(digits) not in only:
+                    continue
             try:
                 record = json.loads(text) if text.endswith(b"\n") else None
             except (ValueError, RecursionError):
@@ -107,6 +124,10 @@ class _Reading:
 
     def _bad(self, reason: str) -> BadFile:
         return BadFile(place=self._members.place, format=_LABEL, reason=reason)
+
+
+def _member(kind: Kind) -> str:
+    return f"records/{kind.plural}.ndjson"
 
 
 def write(members: BundleWriter) -> _Writer:

@@ -6,19 +6,20 @@ until it is closed.  Nothing that was written is ever gone back to, several memb
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import tempfile
 import zlib
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from stashport.bundle.archive import Directory, Entry, after, central_header, ending, local_header
+from stashport.bundle.aside import Aside, Spool
 from stashport.bundle.header import LONGEST, completed, dump, wrong
 from stashport.bundle.members import HEADER, LIST, Index, Member, counts_records, line, real
 from stashport.bundle.packing import Packer, packer
+from stashport.errors import PortError
 
-_IN_MEMORY = 4 << 20
 _PIECE = 1 << 20
 
 
@@ -28,14 +29,16 @@ class BundleWriter:
     stream   only `write` is asked of it; it is neither flushed nor closed
     header   from `new_header`
     spool    folder for what has to wait on disk; the system's own for temporary files without it
-    Errors: MissingLibrary at once; OSError as the stream raises it, after which the bundle cannot be finished.  Only `close` finishes it.
+    aside    hides what waits there, for a bundle that is encrypted on its way
+    Errors: MissingLibrary at once; OSError as the stream raises it, DiskFull and CannotWrite for what waits, after which the bundle cannot be finished.
+    Only `close` finishes it.
     """
 
-    def __init__(self, stream: BinaryIO, header: dict[str, Any], *, spool: Path | None = None) -> None:
+    def __init__(self, stream: BinaryIO, header: dict[str, Any], *, spool: Path | None = None, aside: Aside | None = None) -> None:
         self.header = header
         self.compression: str = header["options"]["compression"]
         packer(real("x", self.compression))
-        self._stream, self._spool = stream, spool
+        self._stream, self._spool, self._aside = stream, spool, aside
         self._index, self._waiting = Index(), set[_Member]()
         self._at, self._broken, self._closed = 0, False, False
 
@@ -77,15 +80,15 @@ class BundleWriter:
         self._must_be_open()
         if self._waiting:
             raise ValueError(f"{len(self._waiting)} members are still open")
-        with self._new_spool() as listed:
+        with contextlib.closing(self._new_spool()) as listed:
             checksum, crc = hashlib.sha256(), 0
             for member in self._index:
                 text = line(member)
                 listed.write(text)
                 checksum.update(text)
                 crc = zlib.crc32(text, crc)
-            entries = [Entry(LIST, listed.tell(), crc, self._at)]
-            header = completed({**self.header, **late}, self._index.content(), len(self._index), listed.tell(), checksum.hexdigest())
+            entries = [Entry(LIST, listed.size, crc, self._at)]
+            header = completed({**self.header, **late}, self._index.content(), len(self._index), listed.size, checksum.hexdigest())
             text = dump(header)
             if reason := wrong(header) or ("it is too large" if len(text) > LONGEST else ""):
                 raise ValueError(f"no header for a bundle: {reason}")
@@ -122,8 +125,8 @@ class BundleWriter:
         if self._closed or self._broken:
             raise ValueError("this bundle is finished" if self._closed else "this bundle cannot be finished: writing it failed")
 
-    def _new_spool(self) -> IO[bytes]:
-        return tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(self._spool) if self._spool else None)
+    def _new_spool(self) -> Spool:
+        return Spool(self._spool, self._aside)
 
     def _put(self, data: bytes) -> None:
         left = memoryview(data)
@@ -136,18 +139,17 @@ class BundleWriter:
             self._broken = True
             raise
 
-    def _copy(self, spool: IO[bytes]) -> None:
-        spool.seek(0)
-        while piece := spool.read(_PIECE):
+    def _copy(self, spool: Spool) -> None:
+        for piece in spool.pieces():
             self._put(piece)
 
-    def _take(self, member: Member, spool: IO[bytes]) -> None:
+    def _take(self, member: Member, spool: Spool) -> None:
         """Put a member that was closed into the file."""
         self._must_be_open()
         member = member._replace(at=self._at)
         try:
             self._index.add(member, reserved=True)
-        except OSError:
+        except PortError:
             self._broken = True
             raise
         self._put(local_header(member.entry))
@@ -158,7 +160,7 @@ class BundleWriter:
 class _Member:
     """A member that is being written.  Not one of Python's own streams: those close themselves when they are forgotten, and half a member must not count."""
 
-    def __init__(self, bundle: BundleWriter, name: str, spool: IO[bytes], packs: Packer | None) -> None:
+    def __init__(self, bundle: BundleWriter, name: str, spool: Spool, packs: Packer | None) -> None:
         self.name, self.mode, self.closed = name, "wb", False
         self._bundle, self._spool, self._packs = bundle, spool, packs
         self._sum, self._crc, self._size, self._unpacked = hashlib.sha256(), 0, 0, 0
@@ -201,7 +203,7 @@ class _Member:
         if packed:
             try:
                 self._spool.write(packed)
-            except OSError:
+            except PortError:
                 self._bundle._broken = True  # noqa: SLF001 - two halves of one thing
                 self.abandon()
                 raise

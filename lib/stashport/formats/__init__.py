@@ -16,6 +16,7 @@ and, where they apply,
                                           in `rendered` the size and SHA-256 of each member, to which the files are held instead
     PACKS_ITSELF = True                   it compresses what it writes; its writer takes images by `image(checksum, data)`, before `finish`
     extension(options)                    the extension, where it depends on the options.  Errors: as `write`
+    examples()                            texts to begin its text with: [{"name", "text"}]
 
 Members are the files of an export (see output.members): formats never open a path themselves.
 """
@@ -27,11 +28,14 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from stashport.errors import BadFile, MissingLibrary, UnknownFormat
 from stashport.model.records import Batch
 from stashport.model.table import Field, Kind
+
+if TYPE_CHECKING:
+    from stashport.bundle.aside import Aside
 
 Header = dict[str, Any]
 Options = dict[str, Any]
@@ -61,6 +65,12 @@ class WriteMembers(Protocol):
     def open(self, name: str) -> BinaryIO:
         """A new file; the caller closes it."""
         ...
+
+
+def aside_of(members: WriteMembers) -> Aside | None:
+    """What hides whatever a writer has to keep on the host's disk for a while, where the export is encrypted; None where it is not."""
+    found: Aside | None = getattr(members, "aside", None)
+    return found
 
 
 class ReadMembers(Protocol):
@@ -169,6 +179,12 @@ def extension(found: Format, options: Options) -> str:
     """The extension of what a format makes with some options."""
     told: Callable[[Options], str] | None = getattr(found, "extension", None)
     return told(options) if told else found.EXTENSION
+
+
+def examples(found: Format) -> list[dict[str, str]]:
+    """What somebody who writes an option's text can begin with, by `name` and `text`."""
+    told: Callable[[], list[dict[str, str]]] | None = getattr(found, "examples", None)
+    return told() if told else []
 
 
 def readable() -> tuple[str, ...]:

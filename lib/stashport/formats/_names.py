@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import weakref
 from collections.abc import Iterable
-from typing import Any
 
+from stashport.bundle.aside import Aside
+from stashport.bundle.scratch import Scratch
 from stashport.model.fields import KINDS
 
 _NUMBER = {kind.name: number for number, kind in enumerate(KINDS)}
@@ -14,38 +13,29 @@ _SHIFT = 48
 
 
 class Kept:
-    """Values (texts or bytes) by id."""
+    """Values by id; `aside` hides them.  Errors: those of Scratch."""
 
-    def __init__(self) -> None:
-        import sqlite3  # not before it is wanted: the panel asks for the list of formats, and waits
+    def __init__(self, aside: Aside | None = None) -> None:
+        self._aside = aside
+        self._scratch = Scratch("CREATE TABLE kept (id INTEGER PRIMARY KEY, value BLOB)")
 
-        self._full = sqlite3.OperationalError
-        self._db = sqlite3.connect("", isolation_level=None)
-        weakref.finalize(self, self._db.close)  # also when writing ends early
-        # A database without a name is a temporary file of SQLite's own: no crash is to be survived.  One transaction that never ends spares its journal.
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE kept (id INTEGER PRIMARY KEY, value)")
-        self._db.execute("BEGIN")
-
-    def add(self, pairs: Iterable[tuple[str, Any]]) -> None:
+    def add(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Keep values by id; ids that are no kind with a number are passed over, nothing refers to them."""
-        rows = ((key, value) for identity, value in pairs if (key := _key(identity)) is not None)
-        try:
-            self._db.executemany("INSERT OR IGNORE INTO kept VALUES (?,?)", rows)
-        except self._full as error:
-            raise OSError(errno.ENOSPC, f"what is kept while writing found no room ({error})") from error
+        rows = ((key, self._aside.hide(value) if self._aside else value) for identity, value in pairs if (key := _key(identity)) is not None)
+        self._scratch.many("INSERT OR IGNORE INTO kept VALUES (?,?)", rows)
 
-    def get(self, identity: str) -> Any:
+    def get(self, identity: str) -> bytes | None:
         """The value of an id, None when there is none."""
         key = _key(identity)
-        row = self._db.execute("SELECT value FROM kept WHERE id=?", (key,)).fetchone() if key is not None else None
-        return row[0] if row else None
+        row = self._scratch.one("SELECT value FROM kept WHERE id=?", (key,)) if key is not None else None
+        if row is None:
+            return None
+        value: bytes = row[0]
+        return self._aside.show(value) if self._aside else value
 
     def close(self) -> None:
         """Let go of the disk."""
-        self._db.close()
-
-    __del__ = close  # a run that failed leaves it open
+        self._scratch.close()
 
 
 def _key(identity: str) -> int | None:

@@ -16,6 +16,7 @@ ENDING = ".j2"
 LONGEST = 256 << 10
 PLAIN = "txt"
 _EDGES = ("header", "footer")
+_TITLED = re.compile(r"\s*\{#-?\s*([\w.-]{1,80}\.j2)\b(?:, ([^:\n]{1,80}):)?")
 
 
 class Source(NamedTuple):
@@ -27,13 +28,17 @@ class Source(NamedTuple):
 
 
 def find(given: str) -> Source:
-    """A template by the name of a shipped one, by its file, or the text itself.  Errors: UnknownTemplate."""
+    """A template by the name of a shipped one, by its file, or the text itself.  Errors: UnknownTemplate.
+
+    A text whose first remark begins with the name of a file makes files of that one's kind: {# list.md.j2 ... #}.
+    """
     if "{%" in given or "{{" in given:
-        return Source(given, "(given as text)", PLAIN)
-    shipped = {path.name.partition(".")[0]: path for path in sorted(SHIPPED.glob(f"*{ENDING}"))}
-    path = shipped.get(given) or Path(given)
+        titled = _TITLED.match(given)
+        return Source(given, "(given as text)", _extension(titled[1]) if titled else PLAIN)
+    known = {path.name.partition(".")[0]: path for path in _shipped()}
+    path = known.get(given) or Path(given)
     if path.suffix != ENDING:
-        raise UnknownTemplate(name=given, reason=f"no shipped one has this name, and a file of your own would end in {ENDING}", known=list(shipped))
+        raise UnknownTemplate(name=given, reason=f"no shipped one has this name, and a file of your own would end in {ENDING}", known=list(known))
     try:
         path = path.expanduser()
         if not path.is_file():
@@ -42,10 +47,20 @@ def find(given: str) -> Source:
             data = file.read(LONGEST + 1)
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the home of somebody who is not known
-        raise UnknownTemplate(name=given, reason=getattr(error, "strerror", None) or error, known=list(shipped)) from error
+        raise UnknownTemplate(name=given, reason=getattr(error, "strerror", None) or error, known=list(known)) from error
     if len(data) > LONGEST:
-        raise UnknownTemplate(name=given, reason="the file is longer than 256 kB", known=list(shipped))
+        raise UnknownTemplate(name=given, reason="the file is longer than 256 kB", known=list(known))
     return Source(text, path.name, _extension(path.name))
+
+
+def _shipped() -> list[Path]:
+    return sorted(SHIPPED.glob(f"*{ENDING}"))
+
+
+def shipped() -> list[dict[str, str]]:
+    """The shipped templates as texts to begin with: `name`, which its first remark tells, and `text`."""
+    texts = [path.read_text("utf-8") for path in _shipped()]
+    return [{"name": str(titled[2]), "text": text} for text in texts if (titled := _TITLED.match(text))]
 
 
 def _extension(name: str) -> str:

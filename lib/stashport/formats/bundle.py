@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from stashport.bundle import records
 from stashport.bundle.reader import BundleReader
 from stashport.bundle.writer import BundleWriter
-from stashport.formats import Header, Option, Options, ReadMembers, WriteMembers
+from stashport.formats import Header, Option, Options, ReadMembers, WriteMembers, aside_of
 from stashport.model.records import Batch
 from stashport.model.table import Field, Kind
 
@@ -22,9 +21,10 @@ MEMBER = "library.stashport.zip"
 class _Writer:
     """Images come before the end: `image` takes them."""
 
-    def __init__(self, file: BinaryIO, header: Header) -> None:
-        self._file = file
-        self._bundle = BundleWriter(file, records.header_from(header))
+    def __init__(self, members: WriteMembers, header: Header) -> None:
+        self._file = members.open(MEMBER)
+        aside = aside_of(members)
+        self._bundle = BundleWriter(self._file, records.header_from(header, encrypted=aside is not None), aside=aside)
         self._records = records.write(self._bundle)
 
     def begin(self, kind: Kind, fields: tuple[Field, ...]) -> None:
@@ -61,7 +61,7 @@ class _Reading:
 
 def write(members: WriteMembers, header: Header, options: Options) -> _Writer:
     """Begin a bundle."""
-    return _Writer(members.open(MEMBER), header)
+    return _Writer(members, header)
 
 
 def read(members: ReadMembers) -> _Reading:

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from stashport.bundle.aside import Aside
 from stashport.errors import BadFile
-from stashport.formats import Header, Option, ReadMembers, WriteMembers
+from stashport.formats import Header, Option, ReadMembers, WriteMembers, aside_of
 from stashport.formats._cells import guarded, parsed, written
 from stashport.formats._lines import BATCH, LONGEST, check_header
 from stashport.formats._names import Kept
@@ -27,9 +28,9 @@ from stashport.model.table import Field, Kind
 NAME, LABEL, EXTENSION, FOLDER = "csv", "CSV", "csv", True
 DESCRIPTION = "A folder of tables, one a kind; for spreadsheets, and to read back without loss."
 OPTIONS = (
-    Option("names", "Names beside ids", True, "adds columns with the names of tags, performers and the like, for people"),
-    Option("safe", "Safe for spreadsheets", True, "an apostrophe before texts that a spreadsheet would run as a formula"),
-    Option("bom", "Byte order mark", False, "helps Excel to see that the file is UTF-8"),
+    Option("names", "Names beside ids", True, "Adds columns with the names of tags, performers and the like, for people."),
+    Option("safe", "Safe for spreadsheets", True, "An apostrophe before texts that a spreadsheet would run as a formula."),
+    Option("bom", "Byte order mark", False, "Helps Excel to see that the file is UTF-8."),
 )
 _NAMES = " (names)"
 # Python 3.10's csv module refuses NUL, which titles can hold: there it goes through as half of a surrogate pair, which no decoded file holds.
@@ -49,14 +50,17 @@ codecs.register_error("csv-escape", _encode_surrogates)
 class _Names:
     """Names by id, for people: they are wanted by every kind that follows."""
 
-    def __init__(self) -> None:
-        self._kept = Kept()
+    def __init__(self, aside: Aside | None) -> None:
+        self._kept = Kept(aside)
 
     def add(self, records: list[Record], key: str) -> None:
-        self._kept.add((r["id"], r[key].encode("utf-8", "replace").decode()) for r in records if r.get(key))
+        self._kept.add((r["id"], r[key].encode("utf-8", "replace")) for r in records if r.get(key))
 
     def of(self, ids: list[str]) -> str:
-        return "; ".join(filter(None, map(self._kept.get, ids)))
+        return b"; ".join(filter(None, map(self._kept.get, ids))).decode()
+
+    def close(self) -> None:
+        self._kept.close()
 
 
 class _Table:
@@ -88,7 +92,7 @@ class _Table:
 class _Writer:
     def __init__(self, members: WriteMembers, header: Header, options: dict[str, bool]) -> None:
         self._members, self._options = members, options
-        self._names = _Names() if options.get("names") else None
+        self._names = _Names(aside_of(members)) if options.get("names") else None
         self._table: _Table | None = None
         self._sides: list[tuple[Field, _Table]] = []
         self._rows: dict[str, int] = {}
@@ -129,6 +133,8 @@ class _Writer:
 
     def finish(self, counts: dict[str, int]) -> None:
         self._close()
+        if self._names:
+            self._names.close()
         with self._members.open("counts.json") as file:
             file.write(to_bytes(dumps({**counts, **self._rows})))
 

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from stashport.errors import BadTemplate, MissingLibrary, NotSupported, PortError, TemplateFailed, TemplateTooMuch
-from stashport.formats import Header, Need, Option, Options, ReadMembers, WriteMembers
+from stashport.errors import BadTemplate, CannotWrite, DiskFull, MissingLibrary, NotSupported, PortError, TemplateFailed, TemplateTooMuch
+from stashport.formats import Header, Need, Option, Options, ReadMembers, WriteMembers, aside_of
 from stashport.formats._names import Kept
-from stashport.formats._template_source import LONGEST, PLAIN, check_blocks, find
+from stashport.formats._template_source import LONGEST, PLAIN, check_blocks, find, shipped
 from stashport.model.fields import KINDS
 from stashport.model.records import Batch, Record
 from stashport.model.table import LISTS, Field, Kind
@@ -31,8 +31,10 @@ DESCRIPTION = "Any text you like, by a Jinja2 template: playlists, lists, web pa
 READS = False
 NEEDS = Need("templates", "jinja2", "Jinja2")
 OPTIONS = (
-    Option("template", "Template", "titles", "titles, markdown, playlist, a file that ends in .j2, or the template itself", "text"),
-    Option("paths", "Path map", "", "for |map_path: FROM=TO, several with ; between", "text"),
+    Option("template", "Template", "titles",
+           "The template itself, or the name of one that is there: titles, markdown, playlist, or a file on the server that ends in .j2.", "text"),
+    Option("paths", "Path map", "",
+           "Where a player finds the files, for the filter map_path: FROM=TO, several with ; between. Example: /data=//nas/videos", "text"),
 )
 
 _HTML = ("html", "htm", "xhtml", "xml", "svg")
@@ -40,6 +42,11 @@ _HTML = ("html", "htm", "xhtml", "xml", "svg")
 SECONDS, SECONDS_A_RECORD = 60.0, 0.02
 BYTES, BYTES_A_RECORD = 64 << 20, 64 << 10
 _NAMING = ("name", "title", "basename", "path")
+
+
+def examples() -> list[dict[str, str]]:
+    """The shipped templates."""
+    return shipped()
 
 
 def extension(options: Options) -> str:
@@ -121,8 +128,9 @@ class _Writer:
             self._bad(_plain(error), getattr(error, "lineno", 1))
         except (RecursionError, MemoryError, SyntaxError, ValueError, OverflowError) as error:
             self._bad(f"it is nested too deeply, or not to be understood ({type(error).__name__})", 1)
-        self._names = Kept() if "name" in used else None
-        self._records = Kept() if "lookup" in used else None
+        aside = aside_of(members)
+        self._names = Kept(aside) if "name" in used else None
+        self._records = Kept(aside) if "lookup" in used else None
         self._seconds, self._size, self._rendered = 0.0, 0, 0
         self._hash = hashlib.sha256()
         self._file = members.open(f"library.{source.extension}")
@@ -187,6 +195,8 @@ class _Writer:
     def _told(self, error: Exception) -> PortError:
         from stashport.formats._budget import TooMuch
 
+        if isinstance(error, (CannotWrite, DiskFull)):  # of what was kept for it: not the template's fault
+            return error
         line = self._line(error.__traceback__)
         if isinstance(error, RecursionError):
             return TemplateTooMuch(name=self._source, line=line, reason="a macro in it calls itself without end")

@@ -12,7 +12,7 @@ from typing import Any
 from stashport.atomic import check_writable, human_size
 from stashport.errors import PortError
 from stashport.jobs.context import Context
-from stashport.jobs.packages import FEATURES, present
+from stashport.jobs.packages import FEATURES, Feature, present
 from stashport.stash.connection import Connection
 from stashport.stash.source import Opened, open_source
 
@@ -52,10 +52,14 @@ def _sqlite() -> Finding:
 
 def _packages() -> list[Finding]:
     return [
-        _finding(f.use, f"{f.package} is {'there' if there else 'missing.'}", ok=there, fix=f"Run: stash_port.py check --install {name}")
+        _finding(f.use, f"{f.package} is {_there(name, f, there=there)}", ok=there or f.rare, fix=f"Run: stash_port.py check --install {name}")
         for name, f in FEATURES.items()
         for there in [present(name)]
     ]
+
+
+def _there(name: str, feature: Feature, *, there: bool) -> str:
+    return "there" if there else f"not there; who wants that installs it: stash_port.py check --install {name}" if feature.rare else "missing."
 
 
 def _place(name: str, folder: Any) -> Finding:
@@ -76,14 +80,17 @@ def _source(context: Context, connect: Callable[[], Connection] | None) -> list[
 
 def _library(opened: Opened) -> Finding:
     facts = opened.facts
-    version = f"Stash {facts['stash_version']}, " if "stash_version" in facts else ""
+    version = f"Stash {facts['stash_version']}, " if facts.get("stash_version") else ""
     kinds = [kind for kind in opened.reader.kinds() if kind.name in _COUNTED]
     counts = ", ".join(f"{opened.reader.count(kind):,} {kind.label.lower()}" for kind in kinds)
-    return _finding("Library", f"{version}schema {facts['schema']}: {counts}")
+    return _finding("Library", f"{version}schema {facts.get('schema') or 'not told'}: {counts}")
 
 
 def _reader(opened: Opened) -> Finding:
     if opened.facts["reader"] == "database":
         return _finding("Reading", "straight from the database file, which is fast and complete")
+    if opened.facts["reader"] == "file":
+        written = opened.facts.get("written") or "a day that it does not tell"
+        return _finding("Reading", f"from a file written on {written}; its header lists {len(opened.absent)} fields that are not in it")
     why = " ".join(opened.remarks) or "The database file is not within reach."
     return _finding("Reading", f"through Stash's API. {why} {len(opened.absent)} fields cannot be told that way; the header of each export lists them")

@@ -11,13 +11,17 @@ from stashport.runs.progress import Sink
 from stashport.runs.state import State
 
 if TYPE_CHECKING:
+    from stashport.bundle.age_keys import Identity
     from stashport.bundle.passphrase import Passphrase
     from stashport.stash.source import Place
 
 
 @dataclass
 class Context:
-    """state: where runs are kept; place: the source, as told by stash.source; settings: the plugin's own, set in Stash."""
+    """state: where runs are kept; place: the source, as told by stash.source; settings: the plugin's own, set in Stash.
+
+    passphrase, identities   what opens what is there, or locks what is new; new_passphrase: the latter, where both are wanted
+    """
 
     state: State
     place: Place | None = None
@@ -26,6 +30,8 @@ class Context:
     settings: dict[str, Any] = field(default_factory=dict)
     passphrase: Passphrase | None = None
     url_secret: bytes | None = None
+    identities: tuple[Identity, ...] = ()
+    new_passphrase: Passphrase | None = None
 
     def source(self) -> Place:
         """The source; the door has given one."""

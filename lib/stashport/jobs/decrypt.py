@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from stashport.atomic import check_writable, discard, file_error, human_size, publish, temporary_beside
-from stashport.bundle.age_keys import identities_in
 from stashport.bundle.passphrase import Passphrase
 from stashport.errors import AlreadyThere, BadRequest, NoSuchSource
+from stashport.jobs.sources import identities_of
 from stashport.output.seal import opened
 
 
@@ -18,10 +18,7 @@ def decrypt(source: Path, target: Path, identities: Path | None, passphrase: Pas
         raise NoSuchSource(place=source)
     if target.exists():
         raise AlreadyThere(place=target)
-    try:
-        keys = identities_in(identities.read_text("utf-8")) if identities else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest(what=f"The key file {identities} cannot be read: {error}.") from error
+    keys = identities_of(identities) if identities else ()
     if not keys and passphrase is None:
         raise BadRequest(what="To open it, a key is needed (--identity-file) or a passphrase (--passphrase-file, --ask-passphrase).")
     check_writable(target.absolute().parent, source.stat().st_size)

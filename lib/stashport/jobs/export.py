@@ -42,13 +42,13 @@ def export(given: dict[str, Any], context: Context) -> Run:
         raise NotSupported(what="The standard output takes one plain file only.", instead="Leave out images, parts and compression, or give a file with --to.")
     with Run.start(context.state, "export", config=config.record(), version=__version__, run_id=context.run_id, sinks=context.sinks) as run:
         run.phase("Opening the library")
-        with open_source(context.source(), reader=config.reader) as opened, _quiet_memory():
+        with open_source(context.source(), reader=config.reader) as opened, quiet_memory():
             run.source(**opened.facts)
             selection = choose(config, opened)
             for remark in opened.remarks:
                 run.warn(remark)
             run.check_stop()
-            counts = {kind.name: _count(opened, selection, kind.name) for kind in selection.kinds}
+            counts = counted(opened, selection)
             header = header_for(opened, selection, config.record(), config.privacy)
             run.steps([*((f"Writing {kind.label.lower()}", 1 + counts[kind.name]) for kind in selection.kinds), ("Reading back", 1 + sum(counts.values()))])
             if to_stdout:
@@ -172,16 +172,13 @@ def _finish(
     run.note("sentence", f"Exported {sum(proof.counts.values()):,} records{images} to {place} ({human_size(size)}); {proven}.")
 
 
-def _count(opened: Opened, selection: Selection, name: str) -> int:
-    ids = selection.ids[name]
-    if ids is not None:
-        return len(ids)
-    kind = next(kind for kind in selection.kinds if kind.name == name)
-    return opened.reader.count(kind)
+def counted(opened: Opened, selection: Selection) -> dict[str, int]:
+    """How many records will be written, by the name of the kind."""
+    return {kind.name: opened.reader.count(kind) if (ids := selection.ids[kind.name]) is None else len(ids) for kind in selection.kinds}
 
 
 @contextlib.contextmanager
-def _quiet_memory() -> Iterator[None]:
+def quiet_memory() -> Iterator[None]:
     """Millions of small objects come and go without cycles: looking for cycles among them costs as much as the work itself."""
     gc.disable()
     try:

@@ -26,6 +26,7 @@ from stashport.output.upload import METHODS, check_url, shown
 from stashport.stash.source import READERS
 
 FILE_KINDS = frozenset({"file", "folder"})
+_OF_THE_PANEL = ("clipboard",)  # in presets: what a page does with the file that it has downloaded
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,14 @@ class ExportConfig:
     @classmethod
     def parse(cls, given: dict[str, Any]) -> ExportConfig:
         """Check a configuration, flat or nested (export_design).  Errors: BadRequest, UnknownFormat, UnknownKind, UnknownField, BadFilter."""
-        given = flattened(given)
+        given = {key: value for key, value in flattened(given).items() if key not in _OF_THE_PANEL}
         known = set(cls.__dataclass_fields__)
         for key in given:
             if key not in known:
                 raise BadRequest(what=f'The configuration has an unknown key "{key}"{_close(key, known)}.')
         values = {key: value for key, value in given.items() if value is not None}
         for key in ("includeFiles", "images", "download", "overwrite"):
-            values[key] = _flag(key, values.get(key, cls.__dataclass_fields__[key].default))
+            values[key] = flag(key, values.get(key, cls.__dataclass_fields__[key].default))
         if not isinstance(values.get("to", ""), str) or "\0" in values.get("to", ""):
             raise BadRequest(what=f'"to" needs the name of a file or a folder, not {values["to"]!r}.')
         values["kinds"] = tuple(kind_of(name).plural for name in _names(values.get("kinds", ())))
@@ -190,13 +191,14 @@ def _mapping(key: str, value: Any) -> dict[str, Any]:
 
 def _option(option: formats.Option, value: Any) -> bool | str:
     if option.kind != "text":
-        return _flag(option.name, value)
+        return flag(option.name, value)
     if not isinstance(value, str) or "\0" in value:
         raise BadRequest(what=f'"{option.name}" needs a text, not {value!r}.')
     return value
 
 
-def _flag(key: str, value: Any) -> bool:
+def flag(key: str, value: Any) -> bool:
+    """Yes or no.  Errors: BadRequest."""
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"  # tasks' default arguments can only be texts
     if not isinstance(value, bool):

@@ -45,13 +45,27 @@ def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
             "name": f.NAME, "label": f.LABEL, "extension": f.EXTENSION, "description": f.DESCRIPTION, "folder": f.FOLDER,
             "compress": ["none"] if getattr(f, "PACKS_ITSELF", False) else list(COMPRESSIONS),
             "options": [{"name": o.name, "label": o.label, "type": o.kind, "default": o.default, "help": o.help} for o in f.OPTIONS],
+            "examples": formats.examples(f),
         }
         for f in map(formats.get, formats.names())
     ]
     return {
         "version": __version__, "kinds": kinds, "formats": listed, "folder": str(state.folder / "exports"), "state": _writable(state),
-        "runs": [_summary(record) for record in _list(state, 20)], **_presets({}, state, plugin),
+        "runs": [_summary(record) for record in _list(state, 20)], **_presets({}, state, plugin), "backup": _backup(state),
     }
+
+
+def _backup(state: State) -> Answer:
+    import datetime as dt
+
+    from stashport.jobs.starters import glance
+    from stashport.runs.habits import habits, latest
+
+    return {"habits": habits(state), **latest(state), "schedule": glance(state, dt.datetime.now(dt.timezone.utc))}
+
+
+def _backup_news(_: dict[str, Any], state: State, __: Path) -> Answer:
+    return {"backup": _backup(state)}
 
 
 def _writable(state: State) -> Answer:
@@ -145,7 +159,27 @@ def _delete_preset(arguments: dict[str, Any], state: State, plugin: Path) -> Ans
     return _presets(arguments, state, plugin)
 
 
+def _backups(name: str, module: str = "backups") -> Callable[[dict[str, Any], State, Path], Answer]:
+    """An operation of jobs.backups or a module beside it: these read small files of a vault, and a few of them delete."""
+
+    def call(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+        from importlib import import_module
+
+        from stashport.jobs.context import Context
+        from stashport.jobs.packages import use
+
+        use(state)
+        given = {key: value for key, value in arguments.items() if key != "mode"}
+        found: Answer = getattr(import_module(f"stashport.jobs.{module}"), name)(given, Context(state))
+        return found
+
+    return call
+
+
 OPERATIONS: dict[str, Callable[[dict[str, Any], State, Path], Answer]] = {
     "hello": _hello, "runs": _runs, "run": _run, "stop": _stop, "report": _report, "download": _download, "chunk": _chunk, "secret": _secret,
     "presets": _presets, "savePreset": _save_preset, "deletePreset": _delete_preset,
+    "backups": _backups("viewed", "vault_place"), "backupNews": _backup_news, "forgetBackup": _backups("forget"), "pinBackup": _backups("pin"),
+    "backupHabits": _backups("choose_habits"), "vaultSetup": _backups("vault_setup", "vault_setup"), "vaultConfirm": _backups("vault_confirm", "vault_setup"),
+    "vaultSheet": _backups("vault_sheet", "vault_setup"),
 }

@@ -16,11 +16,12 @@ from stashport.runs.state import State
 
 
 class Feature(NamedTuple):
-    """`module` is what is imported, `package` what is installed, `use` what it is for."""
+    """`module` is what is imported, `package` what is installed, `use` what it is for; `rare`: most people never need it."""
 
     module: str
     package: str
     use: str
+    rare: bool = False
 
 
 FEATURES = {
@@ -30,6 +31,11 @@ FEATURES = {
     "templates": Feature("jinja2", "Jinja2", "The format Template"),
     "encryption": Feature("cryptography", "cryptography", "Encryption"),
     "7z": Feature("py7zr", "py7zr", "7z archives"),
+    "zstd": Feature("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd", "backports.zstd", "Compression with zstd", rare=True),
+    "stores": Feature("fsspec", "fsspec", "Vaults that are not a folder", rare=True),
+    "s3": Feature("s3fs", "s3fs", "Vaults on S3", rare=True),
+    "sftp": Feature("paramiko", "fsspec[sftp]", "Vaults over SFTP", rare=True),
+    "webdav": Feature("webdav4", "webdav4[fsspec]", "Vaults over WebDAV", rare=True),
 }
 
 
@@ -42,7 +48,9 @@ def use(state: State) -> None:
 
 def present(name: str) -> bool:
     """Whether the package of a feature can be imported."""
-    return importlib.util.find_spec(FEATURES[name].module) is not None
+    module = FEATURES[name].module
+    parent = module.rpartition(".")[0]
+    return (not parent or importlib.util.find_spec(parent) is not None) and importlib.util.find_spec(module) is not None
 
 
 def need(name: str) -> None:

@@ -20,19 +20,31 @@ def connect(server: dict[str, Any]) -> Connection:
     return Connection.from_plugin(server)
 
 
-def with_server(job: Callable[[dict[str, Any], Context], Run], given: dict[str, Any], context: Context, server: dict[str, Any]) -> Run:
+def with_server(job: Callable[[dict[str, Any], Context], Run], given: dict[str, Any], context: Context, server: dict[str, Any], *, verb: str) -> Run:
     """Run a job on that Stash.  What goes wrong before the job has a run record makes one, since the panel believes nothing else."""
     from stashport.errors import PortError
 
     try:
         connection = connect(server)
         context.place = connection
+        given = _unlocked(given, context)
         context.settings = connection.query(_SETTINGS)["configuration"]["plugins"].get(PLUGIN_ID) or {}
         return job(given, context)
     except PortError as error:
         if context.run_id and not context.state.run_folder(context.run_id).exists():
-            with_record(context, given, error)
+            with_record(context, given, error, verb)
         raise
+
+
+def _unlocked(given: dict[str, Any], context: Context) -> dict[str, Any]:
+    """What opens an encrypted vault, handed over beforehand: the configuration, which run records keep, goes on without its id.  Errors: BadRequest."""
+    if "secret" not in given:
+        return given
+    from stashport.bundle.passphrase import Passphrase
+    from stashport.runs.secrets import take
+
+    context.passphrase = Passphrase(take(context.state, given["secret"]), source="the panel")
+    return {key: value for key, value in given.items() if key != "secret"}
 
 
 def look(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: State) -> dict[str, Any]:
@@ -50,9 +62,9 @@ def look(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: St
         return {"ok": False, "error": error.record()}
 
 
-def with_record(context: Context, given: dict[str, Any], error: Exception) -> None:
+def with_record(context: Context, given: dict[str, Any], error: Exception, verb: str) -> None:
     """Keep an error that came too early in a run record."""
     import contextlib
 
-    with contextlib.suppress(Exception), Run.start(context.state, "export", config=given, version=__version__, run_id=context.run_id):
+    with contextlib.suppress(Exception), Run.start(context.state, verb, config=given, version=__version__, run_id=context.run_id):
         raise error

@@ -23,6 +23,7 @@ RANGES = {"date": ("dateFrom", "dateUntil"), "created_at": ("createdFrom", "crea
 FLAGS = ("organized", "favorite")
 KEYS = ("filter", "savedFilter", *RELATED, *SWITCH.values(), *(key for pair in RANGES.values() for key in pair), *FLAGS, "text", "has", "misses")
 FIELD = {"studios": "studio"}
+EVERY = "all"  # a search of every kind, beside those of single kinds
 
 
 def close_to(name: str, known: Collection[str]) -> str:
@@ -58,6 +59,8 @@ def checked(key: str, value: Any) -> Any:
         return _number(key, value)
     if key in ("has", "misses"):
         return [_field(key, name) for name in _texts(key, value)]
+    if key == "text" and isinstance(value, dict):
+        return _searches(value)
     if not isinstance(value, str):
         raise BadFilter(what=f'"{key}" needs a text, not {value!r}.')
     if key != "text":
@@ -76,6 +79,20 @@ def _by_kind(key: str, value: Any) -> dict[str, dict[str, Any]]:
         if one:
             found[plural] = copy.deepcopy(one)
     return found
+
+
+def _searches(value: dict[Any, Any]) -> dict[str, str] | str:
+    """Searches by kind; one for every kind alone is as if it stood without a kind."""
+    found: dict[str, str] = {}
+    for name, words in value.items():
+        plural = EVERY if name == EVERY else plural_of(name)
+        if plural == MARKERS:
+            raise BadFilter(what='"text" searches records, and markers are none: give their filter under "filter" or "savedFilter".')
+        if words is not None and not isinstance(words, str):
+            raise BadFilter(what=f'"text.{plural}" needs a text, not {words!r}.')
+        if words and words.strip():
+            found[plural] = words.strip()
+    return found[EVERY] if set(found) == {EVERY} else found
 
 
 def _related(key: str, value: Any) -> dict[str, list[str | int]]:

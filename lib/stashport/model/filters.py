@@ -1,7 +1,7 @@
 """Filters by name: what a person asks for, checked, and what each of them means for one kind of record.
 
-A configuration's filters become a `Filters`; for one kind it gives `Condition`s, which either become Stash's own filters (`criteria`, here) or SQL
-(stash/filtering_sql.py).  Pure: names are looked up, and ids found, in stash/filtering.py.
+A configuration's filters become a `Filters`; for one kind it gives `Condition`s, which become Stash's own filters (`criteria`, here), SQL
+(stash/filtering_sql.py) or a look at records (filter_records.py).  Pure: names are looked up, and ids found, in stash/filtering.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from stashport.errors import BadFilter
-from stashport.model.filter_checks import FIELD, FLAGS, KEYS, MODES, RANGES, RELATED, SWITCH, checked, close_to, refuse_contradictions
+from stashport.model.filter_checks import EVERY, FIELD, FLAGS, KEYS, MODES, RANGES, RELATED, SWITCH, checked, close_to, refuse_contradictions
 from stashport.model.moments import WIDE, day_range, instant, moment_range
 from stashport.model.table import Field, Kind
 
@@ -82,18 +82,24 @@ class Filters:
                 yield from (Condition(key, mode, (tuple(wanted[mode]), deep), field) for mode in MODES if wanted.get(mode))
         for name, (low, high) in RANGES.items():
             key = low if low in self._asked else high
-            if key in self._asked and name in kind.by_name:
+            if key in self._asked and name in told:
                 yield self._range(key, kind.by_name[name], self._asked.get(low), self._asked.get(high))
         for key in FLAGS:
             if key in self._asked and key in told:
                 yield Condition(key, "is", self._asked[key], kind.by_name[key])
-        if "text" in self._asked and kind.listing:
-            yield Condition("text", "text", self._asked["text"])
+        if kind.listing:
+            yield from (Condition(key, "text", words) for key, of, words in self._texts() if of in (EVERY, kind.plural))
         for key in ("has", "misses"):
             for name in self._asked.get(key, ()):
                 of, _, field_name = name.rpartition(".")
                 if of in ("", kind.plural) and field_name in told:
                     yield Condition(f"{key} {name}", key, None, kind.by_name[field_name])
+
+    def _texts(self) -> Iterator[tuple[str, str, str]]:
+        """The searches: what messages call each, the kind that it is for (or EVERY), and its words."""
+        asked = self._asked.get("text", {})
+        for of, words in ({EVERY: asked} if isinstance(asked, str) else asked).items():
+            yield "text" if of == EVERY else f"text {of}", of, words
 
     @staticmethod
     def _range(key: str, field: Field, low: Any, high: Any) -> Condition:
@@ -105,9 +111,10 @@ class Filters:
 
     def keys(self) -> Iterator[str]:
         """The named filters that were asked for, as conditions call them."""
-        for key in (*RELATED, *FLAGS, "text"):
+        for key in (*RELATED, *FLAGS):
             if key in self._asked:
                 yield key
+        yield from (key for key, _, _ in self._texts())
         for low, high in RANGES.values():
             if low in self._asked or high in self._asked:
                 yield low if low in self._asked else high

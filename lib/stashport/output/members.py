@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from stashport.atomic import check_writable, discard, file_error, publish, temporary_beside
+from stashport.bundle.aside import Aside
 from stashport.errors import AlreadyThere, CannotWrite
 from stashport.output.seal import Seal
 from stashport.output.source import safe_name
@@ -28,14 +29,15 @@ _BUFFER = 1 << 20
 class Target:
     """Takes the members of an export.  `folder` says that there may be several.
 
+    aside    where it is encrypted: what hides whatever has to be kept on disk for a while
     Use as a context manager around the writing, then `publish()`; leaving it by an error removes what was written.
     Errors: CannotWrite, DiskFull, AlreadyThere (before anything is written).
     """
 
     def __init__(self, final: Path, *, folder: bool, compress: str, overwrite: bool, needed: int = 0, seal: Seal | None = None) -> None:
         self.final, self.overwrite = final.absolute(), overwrite
-        # What is put aside while a sealed ZIP is written must be unreadable too: it has a seal of its own, whose key is in memory only.
-        self._seal, self._aside_seal = seal, Seal() if seal else None
+        self._seal = seal
+        self.aside = Aside() if seal else None
         self._gzip = compress == "gzip"
         try:
             os.lstat(self.final)
@@ -104,7 +106,7 @@ class Target:
             # A ZIP takes one member at a time: those that are written side by side wait in files of their own.
             aside = temporary_beside(self.final)
             self._later.append((name, aside))
-            return self._new(aside, self._aside_seal)
+            return self._new(aside, self.aside)
         path = self.temporary / safe_name(name) if self._folder else self.temporary
         path.parent.mkdir(parents=True, exist_ok=True)
         if self._gzip:
@@ -115,7 +117,7 @@ class Target:
         return self._new(path, self._seal)
 
     @staticmethod
-    def _new(path: Path, seal: Seal | None) -> BinaryIO:
+    def _new(path: Path, seal: Seal | Aside | None) -> BinaryIO:
         file: BinaryIO = path.open("xb", _BUFFER)
         return seal.wrap(file) if seal else file
 
@@ -126,7 +128,7 @@ class Target:
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
             raw = cast("BinaryIO", aside.open("rb"))
-            with self._aside_seal.unwrap(raw) if self._aside_seal else raw as source, self._zip.open(info, "w", force_zip64=True) as member:
+            with self.aside.unwrap(raw) if self.aside else raw as source, self._zip.open(info, "w", force_zip64=True) as member:
                 shutil.copyfileobj(source, member, _BUFFER)
             aside.unlink()
         self._later.clear()

@@ -93,6 +93,7 @@ class _Numbered:
 
     def __init__(self, members: WriteMembers, number: int, *, folder: bool) -> None:
         self._members, self._number, self._folder = members, number, folder
+        self.aside = formats.aside_of(members)
         self._files: list[tuple[str, _Measured]] = []
 
     def open(self, name: str) -> BinaryIO:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stashport import formats
-from stashport.errors import BadFile, PortError
+from stashport.errors import BadFile, PortError, Stopped
+from stashport.formats import Reading
 from stashport.model.fields import BY_PLURAL, KINDS
 from stashport.model.records import IdSet, Record
 from stashport.model.table import Field, Kind
@@ -39,7 +40,7 @@ class Proof:
         return not self.errors
 
 
-class _Ids:
+class Ids:
     """Ids that were seen and ids that were referred to, by kind.  Strings are gathered and turned into bits in bulk: most references are to few records."""
 
     def __init__(self) -> None:
@@ -47,12 +48,14 @@ class _Ids:
         self._waiting: dict[str, set[str]] = {}
 
     def add(self, kind: str, identities: Iterable[str]) -> None:
+        """Take some of a kind.  Errors: ValueError, here or later, for what is no id of that kind."""
         waiting = self._waiting.setdefault(kind, set())
         waiting.update(identities)
         if len(waiting) > _FLUSH:
             self.flush()
 
     def flush(self) -> None:
+        """Turn what was gathered into bits.  Errors: as `add`."""
         for kind, identities in self._waiting.items():
             start = len(kind) + 1
             tails = [identity[start:] for identity in identities]
@@ -72,15 +75,27 @@ def prove(
     expected   counts by plural name, as they were written; without it the counts in the file itself are held against its records
     progress   called with the number of records of each batch
     """
-    proof, present, wanted, free = Proof(), _Ids(), _Ids(), set[str]()
-    images: set[str] = set()
     source = Source(path, unseal)
     try:
-        reading = parts.reading(source)
-        with_images = bool(reading.header.get("images"))
+        return _prove(lambda: parts.reading(source), path.name, expected, progress, source)
+    finally:
+        source.close()
+
+
+def prove_reading(reading: Reading, name: str, progress: object = None) -> Proof:
+    """The same for records that are being read already; `name` is that of the file, for messages."""
+    return _prove(lambda: reading, name, None, progress, None)
+
+
+def _prove(begin: Callable[[], Reading], name: str, expected: dict[str, int] | None, progress: object, source: Source | None) -> Proof:
+    proof, present, wanted, free = Proof(), Ids(), Ids(), set[str]()
+    images: set[str] = set()
+    try:
+        reading = begin()
+        with_images = source is not None and bool(reading.header.get("images"))
         for kind, batch in reading.batches():
             found = _look(kind, batch.records, proof, present, wanted, free)
-            _compare_fields(kind, batch.records, found, reading.header.get("fields"))
+            compare_fields(kind, batch.records, found, reading.header.get("fields"))
             if with_images:
                 images.update(value[4:] for f in kind.fields if f.type == "image" for value in found.get(f.name, ()) if value)
             if callable(progress):
@@ -89,21 +104,22 @@ def prove(
         wanted.flush()
         _compare_counts(proof, reading.counts, expected)
         _compare_ids(proof, present, free)
-        _compare_images(proof, source, images, asked=with_images)
+        if source and with_images:
+            _compare_images(proof, source, images)
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
-        proof.errors.append(f"{path.name}: {error}")
+        proof.errors.append(f"{name}: {error}")
+    except Stopped:
+        raise
     except (BadFile, PortError) as error:
         proof.errors.append(error.message)
-    finally:
-        source.close()
     if proof.errors:
         return proof
     nothing = IdSet()
-    for name, numbers in wanted.sets.items():
-        missing = numbers.minus(present.sets.get(name, nothing))
+    for kind_name, numbers in wanted.sets.items():
+        missing = numbers.minus(present.sets.get(kind_name, nothing))
         if len(missing):
-            proof.dangling[name] = missing
-            examples = [f"{name}:{number}" for number in itertools.islice(missing, EXAMPLES)]
+            proof.dangling[kind_name] = missing
+            examples = [f"{kind_name}:{number}" for number in itertools.islice(missing, EXAMPLES)]
             proof.errors.append(f"{len(missing):,} references lead nowhere: {', '.join(examples)}")
     return proof
 
@@ -153,19 +169,22 @@ def replaceable(folder: Path) -> bool:
     return all(name.startswith("images/") or ("/" not in name and name.partition(".")[0] in own) for name in source.all_names())
 
 
-def _look(kind: Kind, records: list[Record], proof: Proof, present: _Ids, wanted: _Ids, free: set[str]) -> Columns:
+def _look(kind: Kind, records: list[Record], proof: Proof, present: Ids, wanted: Ids, free: set[str]) -> Columns:
     found = checked(kind, records)
     proof.counts[kind.plural] = proof.counts.get(kind.plural, 0) + len(records)
     if kind.table:
         present.add(kind.name, found["id"])
     else:
         free.update(found["id"])
-    _gather(kind.fields, found, wanted)
+    gather(kind.fields, found, wanted)
     return found
 
 
-def _compare_fields(kind: Kind, records: list[Record], found: Columns, told: object) -> None:
-    """The header says which fields each record has: one without them would be taken for a record whose source could not tell."""
+def compare_fields(kind: Kind, records: list[Record], found: Columns, told: object) -> None:
+    """The header says which fields each record has: one without them would be taken for a record whose source could not tell.
+
+    Errors: TypeError, ValueError.
+    """
     names = told.get(kind.plural) if isinstance(told, dict) else None
     if not isinstance(names, list):
         raise TypeError(f"its header does not tell which fields its {kind.plural} have")
@@ -173,7 +192,7 @@ def _compare_fields(kind: Kind, records: list[Record], found: Columns, told: obj
         raise ValueError(f"its {kind.plural} have other fields than its header says")
 
 
-def _gather(fields: tuple[Field, ...], found: Columns, wanted: _Ids) -> None:
+def gather(fields: tuple[Field, ...], found: Columns, wanted: Ids) -> None:
     """Note everything that these records, and the rows in them, refer to."""
     for one in fields:
         if not one.refers or one.name not in found:
@@ -184,7 +203,7 @@ def _gather(fields: tuple[Field, ...], found: Columns, wanted: _Ids) -> None:
         elif one.type == "refs":
             wanted.add(one.to, gathered(column))
         elif rows := gathered(column):
-            _gather(one.fields, columns(rows), wanted)
+            gather(one.fields, columns(rows), wanted)
 
 
 def _compare_counts(proof: Proof, told: dict[str, int] | None, expected: dict[str, int] | None) -> None:
@@ -197,7 +216,7 @@ def _compare_counts(proof: Proof, told: dict[str, int] | None, expected: dict[st
                 proof.errors.append(f"{found:,} {plural} where there should be {number} {name}")
 
 
-def _compare_ids(proof: Proof, present: _Ids, free: set[str]) -> None:
+def _compare_ids(proof: Proof, present: Ids, free: set[str]) -> None:
     """Two records with one id show in the numbers.  Kinds without a table name their records as they like, but after themselves."""
     for kind in KINDS:
         number = proof.counts.get(kind.plural, 0)
@@ -206,9 +225,7 @@ def _compare_ids(proof: Proof, present: _Ids, free: set[str]) -> None:
             proof.errors.append(f"{number:,} {kind.plural} have {known:,} different ids")
 
 
-def _compare_images(proof: Proof, source: Source, wanted: set[str], *, asked: bool) -> None:
-    if not asked:
-        return
+def _compare_images(proof: Proof, source: Source, wanted: set[str]) -> None:
     there = {Path(name).name.split(".")[0] for name in source.all_names() if name.startswith("images/")}
     proof.images = len(there)
     if missing := wanted - there:

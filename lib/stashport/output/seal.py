@@ -18,7 +18,7 @@ _BUFFER = 1 << 18
 
 
 class Seal:
-    """For recipients or with a passphrase; with neither, for this run alone (what is put aside while it works)."""
+    """For recipients, or with a passphrase."""
 
     def __init__(self, *, recipients: tuple[str, ...] = (), passphrase: Passphrase | None = None) -> None:
         self._passphrase = passphrase

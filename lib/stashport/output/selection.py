@@ -62,7 +62,8 @@ def select(reader: Reader, kinds: list[Kind], fields: Fields, related: str, *, r
     base       ids of the kinds asked for where not all of them are meant
     """
     asked = {kind.name: (base or {}).get(kind.name) for kind in kinds}
-    ids: dict[str, IdSet | None] = dict(asked)
+    # Copies: what comes along is added to them.
+    ids = {name: None if numbers is None else numbers.minus(_NOTHING) for name, numbers in asked.items()}
     if related != "none":
         by_name = {kind.name: kind for kind in KINDS}
         front: dict[str, IdSet | None] = dict(asked)

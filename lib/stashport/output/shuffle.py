@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
+import itertools
 from collections.abc import Iterable, Iterator
 
+from stashport.bundle.aside import Aside
+from stashport.bundle.scratch import Scratch
 from stashport.model.records import Batch, number_of
 
 _SIZE = 500
 
 
-def shuffled(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """All records of a kind by their numbers.  They wait on disk, not in memory, until the last one has come."""
-    waiting = sqlite3.connect("", isolation_level=None)
+def shuffled(batches: Iterable[Batch], aside: Aside | None = None) -> Iterator[Batch]:
+    """All records of a kind by their numbers.  They wait on disk, not in memory, until the last one has come; `aside` hides them there.
+
+    Errors: those of Scratch.
+    """
+    waiting = Scratch("CREATE TABLE records (number INTEGER PRIMARY KEY, line BLOB)")
     try:
-        waiting.execute("CREATE TABLE records (number INTEGER PRIMARY KEY, line BLOB)")
-        waiting.execute("BEGIN")
         for batch in batches:
             numbers = (number_of(record["id"]) for record in batch.records)
-            waiting.executemany("INSERT INTO records VALUES (?,?)", zip(numbers, batch.lines, strict=True))
-        found = waiting.execute("SELECT line FROM records ORDER BY number")
-        while rows := found.fetchmany(_SIZE):
-            yield Batch(lines=[line for (line,) in rows])
+            lines = map(aside.hide, batch.lines) if aside else batch.lines
+            waiting.many("INSERT INTO records VALUES (?,?)", zip(numbers, lines, strict=True))
+        found = waiting.rows("SELECT line FROM records ORDER BY number")
+        while rows := list(itertools.islice(found, _SIZE)):
+            yield Batch(lines=[aside.show(line) if aside else line for (line,) in rows])
     finally:
         waiting.close()

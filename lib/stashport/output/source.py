@@ -61,6 +61,9 @@ class Source:
         """The members' names, images too."""
         return list(self._real)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._real
+
     def open(self, name: str) -> BinaryIO:
         """A member, for reading, unpacked; closed with this source at the latest."""
         file = self._open(name)

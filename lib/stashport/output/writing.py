@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stashport import __version__
-from stashport.formats import Format, Header, Options, WriteMembers, Writer, reads_back
+from stashport.bundle.scratch import Scratch
+from stashport.formats import Format, Header, Options, WriteMembers, Writer, aside_of, reads_back
 from stashport.model.fields import FORMAT_VERSION
 from stashport.model.privacy import Privacy
 from stashport.model.reader import Reader
 from stashport.model.records import Batch
 from stashport.model.table import Field
-from stashport.output.members import Target
 from stashport.output.parts import PartsWriter
 from stashport.output.selection import Selection
 from stashport.output.shuffle import shuffled
@@ -53,7 +51,7 @@ def write_records(
     """
     writer: Writer = PartsWriter(made_by, members, header, options, chunk, largest) if chunk or largest else made_by.write(members, header, options)
     written: dict[str, int] = {}
-    pictures = _Images(reader, members) if images and isinstance(members, Target) else None
+    pictures = _Images(reader, members) if images else None
     for kind in selection.kinds:
         fields = selection.fields[kind.name]
         run.phase(f"Writing {kind.label.lower()}", total=counts[kind.name])
@@ -62,7 +60,7 @@ def write_records(
         change = (privacy.change(kind, fields) if privacy else None) or _as_it_is
         pictured = [f for f in fields if f.type == "image"] if pictures else []
         batches = map(change, map(trim, reader.batches(kind, fields, selection.ids[kind.name])))
-        for batch in shuffled(batches) if privacy and privacy.profile == "anonymous" else batches:
+        for batch in shuffled(batches, aside_of(members)) if privacy and privacy.profile == "anonymous" else batches:
             run.check_stop()
             writer.write(batch)
             if pictured and pictures:
@@ -88,15 +86,16 @@ def _as_it_is(batch: Batch) -> Batch:
 class _Images:
     """The images that records name, each once; which were noted is kept on disk, not in memory."""
 
-    def __init__(self, reader: Reader, members: Target) -> None:
+    def __init__(self, reader: Reader, members: WriteMembers) -> None:
         self._reader, self._members = reader, members
-        self._db = sqlite3.connect("", isolation_level=None)
-        weakref.finalize(self, self._db.close)  # also when writing ends early
-        self._db.execute("CREATE TABLE images (checksum TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._aside = aside_of(members)
+        # By a mark that tells nothing, where nothing may be told, and then in the order of these marks.
+        self._scratch = Scratch("CREATE TABLE images (mark BLOB PRIMARY KEY, checksum BLOB) WITHOUT ROWID")
 
     def note(self, batch: Batch, fields: list[Field]) -> None:
-        named = ((value[4:],) for record in batch.records for f in fields if (value := record.get(f.name)))
-        self._db.executemany("INSERT OR IGNORE INTO images VALUES (?)", named)
+        aside, named = self._aside, {value[4:].encode() for record in batch.records for f in fields if (value := record.get(f.name))}
+        rows = ((aside.mark(one), aside.hide(one)) if aside else (one, one) for one in named)
+        self._scratch.many("INSERT OR IGNORE INTO images VALUES (?,?)", rows)
 
     def beside(self, checksum: str, data: bytes) -> None:
         """Put an image into a file of its own beside the records."""
@@ -104,13 +103,14 @@ class _Images:
             file.write(data)
 
     def write(self, run: Run, put: Callable[[str, bytes], None]) -> None:
-        total = self._db.execute("SELECT count(*) FROM images").fetchone()[0]
-        run.phase("Writing images", total=total)
-        for (checksum,) in self._db.execute("SELECT checksum FROM images ORDER BY checksum"):
+        total = self._scratch.one("SELECT count(*) FROM images") or (0,)
+        run.phase("Writing images", total=total[0])
+        for (noted,) in self._scratch.rows("SELECT checksum FROM images ORDER BY mark"):
+            checksum = (self._aside.show(noted) if self._aside else noted).decode()
             run.check_stop()
             data = self._reader.image(checksum)
             if data is None:
-                run.warn(f"The image md5:{checksum} is neither in the database nor in the blobs folder.", incomplete=True)
+                run.warn(f"The image md5:{checksum} is named, but the source does not hold it.", incomplete=True)
             else:
                 put(checksum, data)
             run.advance()

@@ -193,6 +193,11 @@ class Run:
         return result
 
     @property
+    def incomplete(self) -> bool:
+        """Whether something was said already that makes the result partial."""
+        return self._incomplete
+
+    @property
     def exit_code(self) -> int:
         """What the command line ends with."""
         if self.record["error"] is not None:

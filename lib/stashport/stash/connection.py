@@ -66,9 +66,15 @@ class Connection:
             host = f"[{host}]"
         scheme = given.get("Scheme") or "http"
         cookie = (given.get("SessionCookie") or {}).get("Value")
+        if given.get("ApiKey"):
+            return cls(f"{scheme}://{host}:{given.get('Port', 9999)}", api_key=given["ApiKey"], ca=False, **more)
         connection = cls(f"{scheme}://{host}:{given.get('Port', 9999)}", cookie=cookie, ca=False, **more)
         connection.use_own_key()
         return connection
+
+    def credentials(self) -> dict[str, Any]:
+        """What `from_plugin` takes to come back later: the API key, else the newest cookie.  It is secret, and never written down."""
+        return {"ApiKey": self._key} if self._key else {"SessionCookie": {"Value": self._cookie}} if self._cookie else {}
 
     def use_own_key(self) -> None:
         """Change from the cookie to the server's API key, if it has one: that one does not expire."""

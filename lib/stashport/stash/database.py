@@ -19,6 +19,7 @@ from stashport.errors import DatabaseDamaged, NoSuchSource, NotADatabase, Unknow
 from stashport.model.fields import KINDS, KNOWN_SCHEMAS
 from stashport.model.records import Batch, IdSet, canonical, dumps, to_bytes
 from stashport.model.table import Field, Join, Kind
+from stashport.stash.blobs import Blobs
 
 BATCH = 500
 CHUNK = 20_000
@@ -35,8 +36,9 @@ class DatabaseReader:
     name = "database"
 
     def __init__(self, path: Path, blobs: Path | None = None) -> None:
-        self.path, self.blobs = path, blobs
-        self._db = _open(path)
+        self.path = path
+        self._db = open_database(path)
+        self._blobs = Blobs(self._db, path, blobs)
         try:
             self.schema = self._begin()
             # SQLite knows JSON from text by a mark that does not survive everything in every version: asked once, by trying.
@@ -134,13 +136,7 @@ class DatabaseReader:
 
     def image(self, checksum: str) -> bytes | None:
         """The bytes of an image by its md5, from the database or else from the blobs folder; None when they are in neither."""
-        found = self._rows("SELECT blob FROM blobs WHERE checksum=?", (checksum,))
-        if found and found[0][0] is not None:
-            return bytes(found[0][0])
-        if self.blobs is not None:
-            with contextlib.suppress(OSError):
-                return (self.blobs / checksum[:2] / checksum[2:4] / checksum).read_bytes()
-        return None
+        return self._blobs.image(checksum)
 
     def _rows(self, sql: str, arguments: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return list(self._run(sql, arguments))
@@ -152,7 +148,8 @@ class DatabaseReader:
             raise DatabaseDamaged(place=self.path, reason=error) from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection that can only read.  Errors: NoSuchSource, CannotRead."""
     there = False
     with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         there = path.is_file()

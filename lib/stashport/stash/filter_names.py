@@ -47,7 +47,7 @@ def _numbers(kind: Kind, key: str, wanted: set[str | int], reader: Reader, exist
 
 def _by_name(kind: Kind, key: str, names: set[str], reader: Reader) -> dict[str, int]:
     """Numbers by name: as it is written, else in any case, else as an alias."""
-    fields = tuple(f for f in kind.fields if f.name in ("name", "title", "disambiguation", "aliases", "alias_list"))
+    fields = tuple(f for f in reader.fields(kind) if f.name in ("name", "title", "disambiguation", "aliases", "alias_list"))
     tiers: dict[str, list[dict[int, str]]] = {name: [{}, {}, {}] for name in names}
     folded: dict[str, list[str]] = {}
     for name in names:

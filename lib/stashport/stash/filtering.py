@@ -1,18 +1,20 @@
 """From filters to the numbers of the records that they choose.
 
-A running Stash answers through its own find queries; a database that is read anyway through SQL that means the same (filtering_sql.py).
+A running Stash answers through its own find queries; a database that is read anyway through SQL that means the same (filtering_sql.py); of any other source
+the records themselves are looked at (filtering_records.py).
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from stashport.errors import BadFilter, DanglingFilter, NotSupported, ServerError, UnknownSavedFilter
 from stashport.model.fields import BY_NAME
-from stashport.model.filter_checks import MARKERS
+from stashport.model.filter_checks import FIELD, MARKERS, RELATED
 from stashport.model.filters import Condition, Filters, criteria, is_filled, presence, within
 from stashport.model.reader import Reader
 from stashport.model.records import IdSet, number_of
@@ -20,11 +22,11 @@ from stashport.model.saved_criteria import MODES as PAGES
 from stashport.model.saved_filters import convert, named, without
 from stashport.model.table import Kind
 from stashport.stash.connection import Connection
-from stashport.stash.database import DatabaseReader
 from stashport.stash.filter_names import fold, ids_of
 from stashport.stash.filter_types import FilterTypes
+from stashport.stash.filtering_records import ByRecords
 from stashport.stash.filtering_sql import Offline
-from stashport.stash.source import Beside, Opened
+from stashport.stash.source import Opened, database_of
 
 PAGE = 40_000  # each page costs Stash the whole query anew, and then the square of its length
 _SAVED = "query StashPortSavedFilters{found:findSavedFilters{id mode name find_filter{q} object_filter}}"
@@ -36,38 +38,44 @@ def resolve(filters: Filters, kinds: list[Kind], opened: Opened) -> dict[str, Id
 
     kinds   what is exported.  A named filter applies to each of them that has such a property, and must apply to one at least.
     opened  the source; what a person should know is added to its remarks
-    Errors: BadFilter, UnknownSavedFilter, DanglingFilter, NotSupported (for a database file), and those of the reader.
+    Errors: BadFilter, UnknownSavedFilter, DanglingFilter, NotSupported (for a file), and those of the reader.
     """
     if not filters:
         return {}
     online, offline = _finders(opened)
+    told = {kind.name: {f.name for f in opened.reader.fields(kind)} for kind in kinds if kind.table}
+    for key in RELATED:  # before names are looked up among records that are not there
+        if filters.get(key) and not any(FIELD.get(key, key) in names for names in told.values()):
+            raise _about_nothing(key, kinds)
     ids = ids_of(filters, opened.reader, (offline or online).exists)  # type: ignore[union-attr]  # one of them is there
-    told = {kind.name: {f.name for f in opened.reader.fields(kind)} for kind in kinds}
-    conditions = {kind.name: list(filters.conditions(kind, told[kind.name], ids)) for kind in kinds}
+    conditions = {kind.name: list(filters.conditions(kind, told[kind.name], ids)) if kind.table else [] for kind in kinds}
     used = {condition.key for listed in conditions.values() for condition in listed}
     for key in filters.keys():  # noqa: SIM118 - not a dictionary
         if key not in used:
-            raise BadFilter(what=f'The filter "{key}" applies to none of what is exported here ({", ".join(kind.plural for kind in kinds)}).')
+            raise _about_nothing(key, kinds)
     more = _written(filters, kinds, opened, online)
     chosen = {}
     for kind in kinds:
-        finder = offline if offline and kind.table else online
+        finder = offline or online
         sets = [finder.find(kind, conditions[kind.name])] if finder and conditions[kind.name] else []
         sets += [online.search(kind, one) for one in more.get(kind.name, ()) if online]
         if sets:
             chosen[kind.name] = functools.reduce(_both, sets)
+    if isinstance(offline, ByRecords):
+        opened.remarks += offline.remarks
     return chosen
 
 
-def _finders(opened: Opened) -> tuple[Online | None, Offline | None]:
+def _about_nothing(key: str, kinds: list[Kind]) -> BadFilter:
+    return BadFilter(what=f'The filter "{key}" applies to none of what is exported here ({", ".join(kind.plural for kind in kinds)}).')
+
+
+def _finders(opened: Opened) -> tuple[Online | None, Offline | ByRecords | None]:
     """Who can answer: the server; the database, where it is read anyway.  The latter goes first: it is faster, and of one moment with what is read."""
-    reader = opened.reader
-    database = reader._database if isinstance(reader, Beside) else reader  # noqa: SLF001 - the same room
-    online = Online(opened.connection, reader) if opened.connection else None
-    offline = Offline(database) if isinstance(database, DatabaseReader) else None
-    if not online and not offline:
-        raise NotSupported(what="This source cannot be filtered.", instead="Filter a running Stash or a database file.")
-    return online, offline
+    online = Online(opened.connection, opened.reader) if opened.connection else None
+    if database := database_of(opened.reader):
+        return online, Offline(database)
+    return online, None if online else ByRecords(opened.reader, opened.absent)
 
 
 def _both(one: IdSet, other: IdSet) -> IdSet:
@@ -116,10 +124,10 @@ class Online:
     def find(self, kind: Kind, conditions: list[Condition]) -> IdSet:
         """The numbers of the records that fulfil all conditions."""
         parts: list[dict[str, Any]] = []
-        q, times, read = "", [], []
+        texts, times, read = [], [], []
         for condition in conditions:
             if condition.test == "text":
-                q = condition.value
+                texts.append(condition.value)
             elif condition.test in ("has", "misses"):
                 assert condition.field is not None
                 known = presence(condition.field, there=condition.test == "has") if kind.listing and kind.name not in ("file", "folder") else None
@@ -132,8 +140,8 @@ class Online:
                 if condition.test == "within":
                     times.append(condition)
         found = None
-        for number, one in enumerate(_merged(parts) or ([{}] if q else [])):
-            fresh = self._fetch(kind, one, "" if number else q, times=() if number else times)
+        for number, (one, q) in enumerate(itertools.zip_longest(_merged(parts), texts)):
+            fresh = self._fetch(kind, one or {}, q or "", times=() if number else times)
             found = fresh if found is None else _both(found, fresh)
         for condition in read:
             found = self._read(kind, condition, found)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from stashport.model.fields import BY_NAME
 from stashport.model.filters import FIRST_DAY, LAST_DAY, Condition, within
 from stashport.model.moments import WIDE
-from stashport.model.records import IdSet, number_of
+from stashport.model.records import IdSet
+from stashport.model.searching import words
 from stashport.model.table import Field, Kind
+from stashport.model.trees import Trees, field_target
 from stashport.stash.database import DatabaseReader
 
 _PATH = "d.path||CASE WHEN instr(d.path,'\\') AND NOT instr(d.path,'/') THEN '\\' ELSE '/' END||f.basename"
@@ -30,8 +30,6 @@ _SEARCHED = {
     "file": ("JOIN files f ON f.id=t.id LEFT JOIN folders d ON d.id=f.parent_folder_id", (_PATH,)),
     "folder": ("", ("t.path",)),
 }
-# What lies below a record: the kind's field that says what it lies in, or (groups) what lies in it.
-_ABOVE, _BELOW = {"tag": "parents", "studio": "parent_studio"}, {"group": "sub_groups"}
 
 Sql = tuple[str, list[Any]]
 
@@ -41,7 +39,7 @@ class Offline:
 
     def __init__(self, reader: DatabaseReader) -> None:
         self._reader = reader
-        self._trees: dict[str, dict[str, set[str]]] = {}
+        self._trees = Trees(reader)
 
     def exists(self, kind: Kind, number: int) -> bool:
         """Whether there is a record of this number."""
@@ -84,41 +82,12 @@ class Offline:
             wide = [None if one is None else f"{one + sign * WIDE:%Y-%m-%dT%H:%M}" for one, sign in zip(value, (-1, 1), strict=True)]
             return f"{field.column} BETWEEN ? AND ?", [wide[0] or FIRST_DAY, wide[1] or LAST_DAY]
         numbers, deep = value
-        sets = [self._below(field_target(field), number) if deep else {number} for number in numbers]
+        sets = [self._trees.below(field_target(field), number) if deep else {number} for number in numbers]
         if condition.test == "all":
             parts = [_refers(field, one) for one in sets]
             return " AND ".join(clause for clause, _ in parts), [argument for _, arguments in parts for argument in arguments]
         clause, arguments = _refers(field, set().union(*sets))
         return (clause if condition.test == "any" else f"coalesce(NOT ({clause}),1)"), arguments
-
-    def _below(self, kind_name: str, number: int) -> set[int]:
-        """A record's number and those of all that lies below it."""
-        tree = self._tree(kind_name)
-        found, front = {number}, {f"{kind_name}:{number}"}
-        while front:
-            front = {child for parent in front for child in tree.get(parent, ()) if number_of(child) not in found}
-            found |= {number_of(child) for child in front}
-        return found
-
-    def _tree(self, kind_name: str) -> dict[str, set[str]]:
-        if kind_name not in self._trees:
-            tree: dict[str, set[str]] = {}
-            kind = BY_NAME[kind_name]
-            field = kind.by_name[_ABOVE.get(kind_name) or _BELOW[kind_name]]
-            for batch in self._reader.batches(kind, (field,)):
-                for record in batch.records:
-                    value = record[field.name]
-                    others = [row["group"] for row in value] if field.type == "rows" else value if field.type == "refs" else [value] if value else []
-                    for other in others:
-                        above, below = (record["id"], other) if kind_name in _BELOW else (other, record["id"])
-                        tree.setdefault(above, set()).add(below)
-            self._trees[kind_name] = tree
-        return self._trees[kind_name]
-
-
-def field_target(field: Field) -> str:
-    """The kind that a field refers to."""
-    return field.to or next(inner.to for inner in field.fields if inner.name == field.about)
 
 
 def _refers(field: Field, numbers: set[int]) -> Sql:
@@ -161,36 +130,3 @@ def _search(kind: Kind, text: str) -> Sql:
         arguments += [f"%{word}%"] * len(columns)
     main = kind.table.split(" LEFT JOIN")[0]
     return f"t.id IN (SELECT t.id FROM {main} {joins} WHERE {' AND '.join(clauses) or '1'})", arguments
-
-
-def words(text: str) -> tuple[list[str], list[list[str]], list[str]]:
-    """A search as Stash takes it: words that must be there, sets of which one must be, words that must not.  Phrases stand in quotes, `a OR b`, `-not`."""
-    rest, sets = list(_phrases(text.strip().split(" "))), []
-    while (at := next((i for i in range(1, len(rest) - 1) if rest[i].upper() == "OR" or rest[i] == "|"), 0)) > 0:
-        last = next((i - 1 for i in range(at + 2, len(rest), 2) if rest[i].upper() != "OR"), len(rest) - 1)
-        sets.append([word for word in map(_bare, rest[at - 1 : last + 1 : 2]) if word])
-        rest = rest[: at - 1] + rest[last + 1 :]
-    must_not = [_bare(word[1:]) for word in rest if len(word) > 1 and word[0] == "-"]
-    must = [_bare(word) for word in rest if not (len(word) > 1 and word[0] == "-")]
-    return [word for word in must if word], sets, [word for word in must_not if word]
-
-
-def _phrases(parts: list[str]) -> Iterator[str]:
-    """Put what stands in quotes together again."""
-    begun: list[str] = []
-    for part in parts:
-        start = part.removeprefix("-")
-        if begun:
-            begun.append(part)
-            if part.endswith('"'):
-                yield " ".join(begun)
-                begun = []
-        elif start.startswith('"') and (len(start) < 2 or not start.endswith('"')):
-            begun.append(part)
-        else:
-            yield part
-    yield from begun
-
-
-def _bare(word: str) -> str:
-    return word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word

@@ -25,14 +25,18 @@ _TYPES = {"VideoFile": "video", "ImageFile": "image"}
 
 
 class GraphQLReader:
-    """Records from a running Stash.  Errors: those of Connection."""
+    """Records from a running Stash.  Errors: those of Connection.
+
+    scratch   where images wait that were fetched; by default the system's folder for such files
+    """
 
     name = "graphql"
 
-    def __init__(self, connection: Connection, capabilities: Capabilities | None = None) -> None:
+    def __init__(self, connection: Connection, capabilities: Capabilities | None = None, scratch: Path | None = None) -> None:
         self.connection = connection
         self.can = capabilities or Capabilities.of(connection)
         self.removed_secrets: list[str] = []
+        self._scratch = scratch
         self._images: tempfile.TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
@@ -180,7 +184,7 @@ class GraphQLReader:
         data = self.connection.get(address)
         checksum = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if self._images is None:
-            self._images = tempfile.TemporaryDirectory(prefix="stash-port-")
+            self._images = tempfile.TemporaryDirectory(prefix="stash-port-", dir=self._scratch)
         (Path(self._images.name) / checksum).write_bytes(data)
         return f"md5:{checksum}"
 

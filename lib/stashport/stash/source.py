@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from stashport.errors import NoSuchSource, NotReady, NotSupported, PortError, UnknownSchema
+from stashport.errors import DatabaseDamaged, NoSuchSource, NotReady, NotSupported, PortError, UnknownSchema
 from stashport.model.fields import GRAPHQL_CANNOT, SCENE, TAG
 from stashport.model.reader import Reader
 from stashport.model.records import Batch, IdSet
 from stashport.model.table import Field, Kind
 from stashport.stash.connection import Connection, key_from_environment
-from stashport.stash.database import DatabaseReader
+from stashport.stash.database import DatabaseReader, open_database
 from stashport.stash.graphql import GraphQLReader
 
 READERS = ("auto", "database", "graphql")
@@ -27,13 +28,17 @@ _STATUS = """query StashPortStatus{
 
 @dataclass
 class Opened:
-    """A source that is ready: its reader, what is known about it, and what to tell the person about the choice."""
+    """A source that is ready: its reader, what is known about it, and what to tell the person about the choice.
+
+    file   its database file, where that is within reach, also when it is not what is read
+    """
 
     reader: Reader
     facts: dict[str, Any]
     absent: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     connection: Connection | None = None
+    file: DatabaseFile | None = None
 
 
 class Beside:
@@ -68,6 +73,12 @@ class Beside:
         return self._database.image(checksum)
 
 
+def database_of(reader: Reader) -> DatabaseReader | None:
+    """The database that a reader reads, if it reads one."""
+    found = reader._database if isinstance(reader, Beside) else reader  # noqa: SLF001 - the same room
+    return found if isinstance(found, DatabaseReader) else None
+
+
 @dataclass(frozen=True)
 class DatabaseFile:
     """A Stash database file, and the blobs folder that belongs to it, if it has one."""
@@ -76,7 +87,15 @@ class DatabaseFile:
     blobs: Path | None = None
 
 
-Place = Connection | DatabaseFile | Opened
+class OtherPlace(Protocol):
+    """A source that is no Stash, and knows how to open itself: a file that Stash Port wrote."""
+
+    def opened(self, reader: str) -> AbstractContextManager[Opened]:
+        """The source, ready, for as long as it is wanted.  Errors: its own."""
+        ...
+
+
+Place = Connection | DatabaseFile | OtherPlace | Opened
 
 
 def place_of(text: str, *, api_key_file: str | None = None, ca: str | None = None, blobs: str | None = None) -> Place:
@@ -88,7 +107,7 @@ def place_of(text: str, *, api_key_file: str | None = None, ca: str | None = Non
 
 @contextmanager
 def open_source(place: Place, *, reader: str = "auto") -> Iterator[Opened]:
-    """Open a Stash or a database file; what is open already is passed through.
+    """Open a Stash, a database file or another place; what is open already is passed through.
 
     reader    auto, database or graphql
     Errors: NoSuchSource and those of the readers.
@@ -98,12 +117,14 @@ def open_source(place: Place, *, reader: str = "auto") -> Iterator[Opened]:
             yield place
         elif isinstance(place, Connection):
             yield _open_server(place, reader, stack)
+        elif not isinstance(place, DatabaseFile):
+            yield stack.enter_context(place.opened(reader))
         elif reader == "graphql":
             raise NotSupported(what=f"{place.path} is a file: it cannot be read through GraphQL.", instead="Leave out --reader.")
         else:
             database = stack.enter_context(DatabaseReader(place.path, place.blobs))
             facts = {"type": "database file", "schema": database.schema, "reader": "database"}
-            yield Opened(database, facts, {"setting": "a database file holds no settings"})
+            yield Opened(database, facts, {"setting": "a database file holds no settings"}, file=place)
 
 
 def server_status(connection: Connection) -> dict[str, Any]:
@@ -126,9 +147,10 @@ def _open_server(connection: Connection, wish: str, stack: contextlib.ExitStack)
     blobs = told["configuration"]["general"]["blobsPath"]
     try:
         if _is_here(path):
-            database = stack.enter_context(DatabaseReader(path, Path(status["workingDir"]) / blobs if blobs else None))
-            if not _same_library(database, server):
+            if not _same_library(path, server):
                 raise NoSuchSource(place=path)
+            opened.file = DatabaseFile(path, Path(status["workingDir"]) / blobs if blobs else None)
+            database = stack.enter_context(DatabaseReader(path, opened.file.blobs))
         elif wish == "database":
             database = stack.enter_context(DatabaseReader(_download(connection, stack)))
             opened.remarks.append("The database was read from a backup that Stash made for this run.")
@@ -137,7 +159,7 @@ def _open_server(connection: Connection, wish: str, stack: contextlib.ExitStack)
     except PortError as error:
         if wish == "database":
             raise
-        if isinstance(error, UnknownSchema):
+        if isinstance(error, (UnknownSchema, DatabaseDamaged)):
             opened.remarks.append(f"{error.message} It was read through Stash's API instead.")
         return opened
     facts["reader"] = "database"
@@ -152,9 +174,13 @@ def _is_here(path: Path) -> bool:
     return False
 
 
-def _same_library(database: DatabaseReader, server: GraphQLReader) -> bool:
+def _same_library(path: Path, server: GraphQLReader) -> bool:
     """Whether the file at the path that the server names is the server's: a path can mean another file in a container."""
-    return all(database.count(kind) == server.count(kind) for kind in (TAG, SCENE))
+    with contextlib.closing(open_database(path)) as db:
+        try:
+            return all(db.execute(f"SELECT count(*) FROM {kind.table.split()[0]}").fetchone() == (server.count(kind),) for kind in (TAG, SCENE))
+        except sqlite3.DatabaseError as error:
+            raise DatabaseDamaged(place=path, reason=error) from error
 
 
 def _download(connection: Connection, stack: contextlib.ExitStack) -> Path:

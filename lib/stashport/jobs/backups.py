@@ -1,0 +1,95 @@
+"""The backups of a vault: list them, say what would be kept, pin one, delete one, carry the usual choices.  Reads cards only, so it needs no key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stashport.bundle.retention import Policy
+from stashport.bundle.vault import HEAD, Backup, Vault
+from stashport.errors import BadRequest, NotAVault
+from stashport.jobs.backup import locked
+from stashport.jobs.backup_config import BackupConfig
+from stashport.jobs.context import Context
+from stashport.jobs.keeping import foreseen
+from stashport.jobs.vaults import place, store_at
+from stashport.runs.habits import habits, keep_habits
+from stashport.runs.instances import known_instances
+
+
+def listed(given: dict[str, Any], context: Context) -> dict[str, Any]:
+    """{place, exists, encrypted, key, size, backups: newest first, instances: names by id}; a place without a vault lists none.
+
+    given   {"vault": place, "keep": policy}: with the latter each backup says whether it would be kept
+    """
+    where = place(str(given.get("vault") or ""), context)
+    store = store_at(where)
+    names = known_instances(context.state)
+    if store.size(HEAD) is None:
+        return {"place": store.place, "exists": False, "encrypted": False, "key": None, "size": 0, "backups": [], "instances": names}
+    vault = Vault.open(store)
+    backups = vault.backups()
+    policy = Policy.parse(given.get("keep") or habits(context.state).get("keep") or {})
+    fates = {fate["id"]: fate for instance in {one.instance for one in backups} for fate in foreseen(vault, instance, policy)}
+    packs = {(one.instance, pack) for one in backups for pack in one.card.get("packs", ())}
+    sizes = {pack: vault.pack(*pack)["file"]["size"] for pack in sorted(packs)}
+    encryption = vault.encryption
+    return {
+        "place": store.place, "exists": True, "encrypted": encryption is not None, "key": encryption and encryption.get("key"), "vault": vault.id,
+        "size": sum(sizes.values()) + sum(one.card["file"]["size"] for one in backups if one.card), "imageSize": sum(sizes.values()),
+        "backups": [_row(one) | {"keep": fates[one.id]["keep"], "reasons": fates[one.id]["reasons"]} for one in backups], "instances": names,
+    }
+
+
+def _row(one: Backup) -> dict[str, Any]:
+    """A backup as the panel and the command line show it."""
+    card, proof = one.card, one.proof
+    known = {key: card.get(key) for key in ("kind", "counts", "images", "stash", "schema", "encrypted", "damaged", "incomplete", "note", "run")}
+    return {
+        "id": one.id, "time": one.time.isoformat(), "instance": one.instance, "problem": one.problem, **known, "pinned": bool(card.get("pinned")),
+        "size": card["file"]["size"] if card else 0, "records": sum(card.get("counts", {}).values()), "level": one.level, "proven": proof.get("time"),
+        "images_proven": proof.get("images"), "problems": proof.get("problems", []),
+    }
+
+
+def forget(given: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Delete one backup, and the images that no other needs.  {"vault", "backup": its id in full, "sure": the id again for the last proven one}.
+
+    Errors: UnknownBackup, BadRequest, Locked.
+    """
+    vault, one = _find(given, context)
+    with locked(context.state, vault.id, one.instance):
+        proven = [other for other in vault.backups(one.instance) if other.proven]
+        if proven == [one] and given.get("sure") != one.id:
+            raise BadRequest(what=f"{one.id} is the only backup of this library that is proven. To delete it all the same, say its id twice.")
+        vault.forget(one)
+        packs = vault.collect(one.instance)
+    return {"deleted": one.id, "packs": len(packs)}
+
+
+def pin(given: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Keep a backup for good, or not any longer: {"vault", "backup", "pinned": bool}."""
+    vault, one = _find(given, context)
+    with locked(context.state, vault.id, one.instance):
+        told = {key: value for key, value in one.card.items() if key not in ("format", "version", "name", "checksum")}
+        vault.write_card(one.stem, one.card["format"], **{**told, "pinned": bool(given.get("pinned"))})
+    return {"backup": one.id, "pinned": bool(given.get("pinned"))}
+
+
+def _find(given: dict[str, Any], context: Context) -> tuple[Vault, Backup]:
+    vault = Vault.open(store_at(place(str(given.get("vault") or ""), context)))
+    name = str(given.get("backup") or "")
+    if len(name) < 4:
+        raise BadRequest(what="Name the backup by its id, or at least four letters of it.")
+    return vault, vault.find(name)
+
+
+def choose_habits(given: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Make a configuration the usual one, after checking it.  Errors: BadRequest, NotAVault when the place holds something else."""
+    BackupConfig.parse(given)
+    store = store_at(place(str(given.get("vault") or ""), context))
+    if store.size(HEAD) is None:
+        foreign = next((name for name in store.names("") if not name.startswith("keys/")), None)
+        if foreign is not None:
+            raise NotAVault(place=store.place, reason=f"there are other files in it, for example {foreign}")
+    keep_habits(context.state, given)
+    return {"habits": habits(context.state)}
