@@ -61,12 +61,13 @@ export const isProven = (backup) => !backup.problem && (backup.level === "full" 
  */
 export function backupState(news, listing, now = Date.now()) {
   const { proven, failed, schedule } = news;
-  // A vault may hold the backups of other libraries too.
-  const held = listing ? listing.backups.find((one) => isProven(one) && one.instance in listing.instances) : null;
+  // A vault may hold the backups of other libraries too, and one of a part is none of the library.
+  const held = listing ? listing.backups.find((one) => isProven(one) && one.kind !== "filtered" && one.instance in listing.instances) : null;
   const last = listing ? held : proven;
   const good = last ? `${dayTime(last.time, now)} (${contents(last)})` : "";
   const more = [];
   if (listing && !held && proven && (!news.habits.vault || news.habits.vault === proven.vault)) more.push(`The last proven one, of ${dayTime(proven.time, now)}, is not in the vault any more.`);
+  if (schedule && schedule.problem) more.push(schedule.problem);
   if (schedule && schedule.next) more.push(`Next backup ${ahead(schedule.next, now)}.`);
   if (failed) return { level: "bad", text: `The last backup failed, ${dayTime(failed.time, now)}: ${failed.reason}`, more: [good ? `Your last good backup is from ${good}.` : "There is no good backup.", ...more] };
   if (!last) return { level: "none", text: "No backup yet.", more };

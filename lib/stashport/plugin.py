@@ -83,10 +83,11 @@ def _task(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: A
         from importlib import import_module
 
         from stashport.jobs.resident import ensure
+        from stashport.jobs.scheduled import leave_with
         from stashport.jobs.tasks import with_server
 
         ensure(state, server)
-
+        leave_with(os.getppid(), context, str(context.run_id or ""))
         job = getattr(import_module(f"stashport.jobs.{_TASKS[mode]}"), mode)
         run = with_server(job, _config(arguments), context, server, verb=mode)
         sink.log("info", str(run.record["notes"].get("sentence", "")))

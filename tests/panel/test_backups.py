@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,29 @@ def test_an_encrypted_vault(installed: RealStash, open_page: Callable[..., Any],
         assert secret not in kept
         assert not [data for data in written if secret.encode() in data]
         assert secret not in installed.log()
+
+
+def test_the_place(installed: RealStash, open_page: Callable[..., Any], tmp_path: Path) -> None:
+    """What is in a place is said before it is used; a vault that was known there and is gone is not taken for a new one."""
+    page = open_page(installed.url + PAGE)
+    unfold(page, "Place")
+    page.click("label[for=sp-vault-folder]")
+    assert page.is_disabled("button:text-is('Look what is there')")
+    page.fill("[aria-label='Folder of the vault']", str(tmp_path))
+    page.click("button:text-is('Look what is there')")
+    page.wait_for_selector("[role=status]:has-text('There is no vault yet: the first backup makes one.')")
+    page.click("button:text-is('Use this place')")
+    page.wait_for_selector(f".sp-folded:has(h2:has-text('Place')) .sp-section-head:has-text('{tmp_path}')")
+    page.wait_for_selector("text=There is no vault yet: the first backup makes it.")
+    page.click("label[for=sp-backup-what-part]")
+    page.click("label[for=sp-backup-kind-scenes]")
+    args = started(page, lambda: page.click(".card button:text-is('Back up now')"))
+    assert args["config"] == {"kind": "auto", "kinds": ["performers", "tags", "studios"]}
+    page.wait_for_selector(f"{ROW} >> text=A part")
+    page.wait_for_selector(".sp-state:has-text('No backup yet.')")
+    shutil.rmtree(tmp_path)
+    page.reload()
+    page.wait_for_selector(".sp-warn:has-text('Perhaps a disk or a share is not mounted')")
 
 
 def test_the_words_for_how_it_stands(installed: RealStash, open_page: Callable[..., Any]) -> None:

@@ -22,8 +22,8 @@ from stashport.model.fields import KINDS
 from stashport.runs.habits import latest
 from stashport.runs.state import State
 from stashport.stash.source import Opened
-from support.place import Place, tables
 from support.miniature import PICTURES, sample_library
+from support.place import Place, tables
 
 
 @pytest.fixture(params=[False, True], ids=["images in the database", "images in a folder"])

@@ -11,6 +11,8 @@ from stashport.jobs.check import check, wording
 from stashport.jobs.context import Context
 from stashport.jobs.packages import FEATURES
 from stashport.jobs.sample import SampleReader
+from stashport.jobs.schedule import schedule
+from stashport.runs.habits import note_failed, note_proven
 from stashport.runs.state import State
 from stashport.stash.source import DatabaseFile, Opened
 from support.records import everything_below
@@ -92,3 +94,17 @@ def test_installed_packages_are_found_after_pythons_own(tmp_path, monkeypatch):
     packages.use(state)
     assert sys.path[-1] == str(folder)
     assert sys.path.count(str(folder)) == 1
+
+
+def test_backups_and_their_schedule_are_told(tmp_path):
+    """A failed backup and a schedule that nothing starts are there to be mended; the last proven one is named with its time."""
+    context = Context(State(tmp_path / "state"))
+    told = {"id": "abc", "time": "2026-01-02T03:04:05Z", "level": "full", "vault": "/v", "kind": "full", "records": 1234}
+    note_proven(context.state, told)
+    assert "2026-01-02T03:04:05Z: 1,234 records" in "\n".join(wording(check(context)))
+    note_failed(context.state, {"time": "2026-01-03T03:04:05Z", "reason": "The disk is full.", "run": None})
+    schedule({"action": "add", "name": "Nightly", "verb": "backup", "schedule": "daily"}, context)
+    found = {finding["name"]: finding for finding in check(context)}
+    assert "The disk is full." in found["Backups"]["text"]
+    assert not found["Backups"]["ok"]
+    assert not found["Schedule"]["ok"]

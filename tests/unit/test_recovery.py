@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from stashport.bundle.age_keys import new_identity
 from stashport.output.seal import Seal
-from support.place import Place, tables
 from support.miniature import PICTURES, sample_library
+from support.place import Place, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("bash", "unzip", "gzip", "zstd", "jq", "sqlite3")

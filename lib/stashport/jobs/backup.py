@@ -193,7 +193,7 @@ class _Backup:
                 self.run.count(kind.name, "created", written[kind.plural])
         name = stem.rpartition("-")[2]
         self.run.note("backup", {"vault": self.vault.store.place, "name": stem, "id": name, "kind": self.kind, "images": images, "size": size})
-        if not (copy and copy.damaged):
+        if self._level == "full" and not self.config.filtered and not (copy and copy.damaged):
             told = {"id": name, "time": header["timestamp"], "level": self._level, "vault": self.vault.store.place}
             note_proven(self.context.state, {**told, "kind": self.kind, "records": sum(written.values())})
         if self.config.proof == "drill":

@@ -25,7 +25,7 @@ def check(context: Context, connect: Callable[[], Connection] | None = None) -> 
     findings = [_python(), _sqlite(), *_packages(), _place("State folder", context.state.folder), _place("Export folder", context.exports())]
     if connect or context.place:
         findings += _source(context, connect)
-    return findings
+    return [*findings, _backups(context), *_schedule(context)]
 
 
 def wording(findings: list[Finding]) -> list[str]:
@@ -68,6 +68,32 @@ def _place(name: str, folder: Any) -> Finding:
     except PortError as error:
         return _finding(name, error.message, ok=False, fix=error.hint)
     return _finding(name, f"{folder} can be written, {human_size(shutil.disk_usage(folder).free)} free")
+
+
+def _backups(context: Context) -> Finding:
+    from stashport.runs.habits import latest
+
+    told = latest(context.state)
+    if failed := told.get("failed"):
+        return _finding("Backups", f"The last one, at {failed['time']}, failed: {failed['reason']}", ok=False, fix="Mend that, and back up again.")
+    if not (good := told.get("proven")):
+        return _finding("Backups", "none yet; the task Back up now, or `stash_port.py backup`, makes one")
+    return _finding("Backups", f"the last proven one is of {good['time']}: {good['records']:,} records, in {good['vault']}")
+
+
+def _schedule(context: Context) -> list[Finding]:
+    """Whether something will start the next run, where anything is scheduled."""
+    import datetime as dt
+
+    from stashport.jobs.starters import glance
+
+    told = glance(context.state, dt.datetime.now(dt.timezone.utc))
+    if not told["scheduled"] and not told["problem"]:
+        return []
+    starter = told["starter"]
+    found = [_finding("Schedule", starter["text"], ok=starter["starts"], fix="Until then nothing runs by itself.")]
+    found += [_finding("Schedule", told["problem"], ok=False, fix="Set up again what is missing.")] if told["problem"] else []
+    return [*found, *(_finding("Overdue", f"{one['name']} has not ended well for too long.", ok=False, fix="See its last run.") for one in told["overdue"])]
 
 
 def _source(context: Context, connect: Callable[[], Connection] | None) -> list[Finding]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from stashport.errors import BadRequest, PortError
 from stashport.jobs import notices
 from stashport.jobs.context import Context
-from stashport.jobs.tasks import PLUGIN_ID, with_record
+from stashport.jobs.tasks import PLUGIN_ID, ask_settings, with_record
 from stashport.runs import history, plans, process, timetable
 from stashport.runs.record import Run
 from stashport.runs.zone import local_zone
@@ -26,7 +26,6 @@ LEAVE_SECONDS = 4.0
 _QUEUE = "mutation StashPortRunDue($id:ID!,$text:String,$args:Map){runPluginTask(plugin_id:$id,description:$text,args_map:$args)}"
 _JOB = "query StashPortJob($id:ID!){findJob(input:{id:$id}){status}}"
 _TAKE_OUT = "mutation StashPortTakeOut($id:ID!){stopJob(job_id:$id)}"
-_SETTINGS = "query StashPortSettings{configuration{plugins}}"
 Report = dict[str, Any]
 Clock = Callable[[], dt.datetime]
 
@@ -84,7 +83,7 @@ def perform(plan_id: str, verb: str, config: dict[str, Any], how: str, context: 
         return "skipped"
     result = "failed"
     try:
-        _ask_settings(context)
+        ask_settings(context)
         run = job_of(verb)(config, context)
         result = run.result or "failed"
     except PortError as error:
@@ -224,9 +223,3 @@ class _Queue:
 
     def _tell(self, run_id: str, **more: Any) -> None:
         next(run for run in self.runs if run["run"] == run_id).update(more)
-
-
-def _ask_settings(context: Context) -> None:
-    """The plugin's settings say where the usual vault is; the door has not asked for them when the program was started by a timer."""
-    if isinstance(context.place, Connection) and not context.settings:
-        context.settings = context.place.query(_SETTINGS)["configuration"]["plugins"].get(PLUGIN_ID) or {}

@@ -28,12 +28,18 @@ def with_server(job: Callable[[dict[str, Any], Context], Run], given: dict[str, 
         connection = connect(server)
         context.place = connection
         given = _unlocked(given, context)
-        context.settings = connection.query(_SETTINGS)["configuration"]["plugins"].get(PLUGIN_ID) or {}
+        ask_settings(context)
         return job(given, context)
     except PortError as error:
         if context.run_id and not context.state.run_folder(context.run_id).exists():
             with_record(context, given, error, verb)
         raise
+
+
+def ask_settings(context: Context) -> None:
+    """The plugin's own settings, from the Stash that is the source, unless they are known."""
+    if isinstance(context.place, Connection) and not context.settings:
+        context.settings = context.place.query(_SETTINGS)["configuration"]["plugins"].get(PLUGIN_ID) or {}
 
 
 def _unlocked(given: dict[str, Any], context: Context) -> dict[str, Any]:
