@@ -53,6 +53,9 @@ function BackupRow({ backup, last, instance, ...doing }) {
     guarded(async () => {
       await ask({ ...args, backup: backup.id });
       await doing.onChanged();
+      // The button that had the focus may have gone with its row.
+      const next = /** @type {HTMLElement | null} */ (document.querySelector(".sp-backups button"));
+      if (next && document.activeElement === document.body) next.focus({ preventScroll: true });
     });
   const proof = proofOf(backup);
   const busy = doing.busy || working;

@@ -113,7 +113,7 @@ export function BackupsPage({ hello }) {
     h(BackupState, { backup: news, listing, busy: busy || unsure, onBackUp: () => start("backup", usual, "Back up everything but the media files") }),
     h(
       "div",
-      { ref: top, className: "sp-anchor" },
+      { ref: top, className: "sp-anchor", tabIndex: -1 },
       failure ? h(ProblemBox, { problem: failure }) : null,
       asking ? h(Unlock, { key: `${asking.mode} ${asking.words}`, words: asking.words, keyName: (listing && listing.key) || "", carrying: asking.mode === "carry", onCancel: () => setAsking(null), onOpen: (/** @type {Record<string, any>} */ more) => start(asking.mode, { ...asking.config, ...more }, asking.words) }) : null,
       following
@@ -126,7 +126,10 @@ export function BackupsPage({ hello }) {
               read();
               learn();
             },
-            onDone: () => follow(null),
+            onDone: () => {
+              follow(null);
+              if (top.current) top.current.focus({ preventScroll: true });
+            },
           })
         : null
     ),

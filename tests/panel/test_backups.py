@@ -213,6 +213,7 @@ def test_the_place(installed: RealStash, open_page: Callable[..., Any], tmp_path
     page = open_page(installed.url + PAGE)
     unfold(page, "Place")
     page.click("label[for=sp-vault-folder]")
+    page.fill("[aria-label='Folder of the vault']", "")
     assert page.is_disabled("button:text-is('Look what is there')")
     page.fill("[aria-label='Folder of the vault']", str(tmp_path))
     page.click("button:text-is('Look what is there')")

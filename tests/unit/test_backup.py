@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from stashport.bundle.rebuild import blobs_of, rebuild
-from stashport.errors import BadRequest, BundleDamaged, Locked, NotAVault, NotSupported, UnknownBackup, VaultInside
+from stashport.errors import BadRequest, BundleDamaged, Locked, NotAVault, NotSupported, StoreFailed, UnknownBackup, VaultInside
 from stashport.jobs import backups
 from stashport.jobs.backup import backup, locked
 from stashport.jobs.backup_config import BackupConfig
@@ -360,6 +360,15 @@ def test_a_quick_proof_is_called_quick(plain: Place) -> None:
     assert (one.level, one.proven) == ("quick", False)
 
 
+def test_only_a_proven_one_of_everything_is_remembered(plain: Place) -> None:
+    """A part of the library, or one whose outline was looked at, is not what people are told to have as their last proven backup."""
+    plain.backup(kinds=["tags"])
+    plain.backup(proof="quick")
+    assert latest(plain.state) == {}
+    plain.backup()
+    assert latest(plain.state)["proven"]["records"] > 0
+
+
 def test_a_drill_comes_with_the_backup(plain: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """On wish the new backup is restored on trial at once; here on the database alone, since there is no Stash to start."""
     from stashport.jobs import drill
@@ -367,3 +376,27 @@ def test_a_drill_comes_with_the_backup(plain: Place, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(drill, "find_program", lambda *_, **__: None)
     plain.backup(proof="drill")
     assert plain.listed()[0].level == "drill"
+
+
+def test_listing_without_the_store(plain: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that does not answer is listed as it was when it last did, with the date and the problem."""
+    pytest.importorskip("fsspec")
+    place = "memory://listing-without-the-store"
+    backup({"vault": place}, plain.context)
+    before = backups.listed({"vault": place}, plain.context)
+
+    def fails(*_: object) -> None:
+        raise StoreFailed(place=place, what="listing", reason="no route")
+
+    monkeypatch.setattr(backups, "_listed", fails)
+    after = backups.listed({"vault": place}, plain.context)
+    assert after["backups"] == before["backups"] != []
+    assert after["as_of"]
+    assert "no route" in after["problem"]
+
+
+@pytest.mark.parametrize("vault", ["s3://key:secret@bucket/folder", "s3://bucket/folder?secret_access_key=abc"])
+def test_no_login_among_the_usual_choices(plain: Place, vault: str) -> None:
+    """An address that holds a login is not kept in a file that anybody's backup of the state folder would carry away."""
+    with pytest.raises(BadRequest, match="holds a login"):
+        backups.choose_habits({"vault": vault}, plain.context)

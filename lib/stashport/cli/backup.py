@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,8 @@ def _run_backups(arguments: argparse.Namespace) -> int:
         row = (one["id"], one["time"][:16].replace("T", " "), held, state)
         print("  ".join(filter(None, (*row, "pinned" if one["pinned"] else "", one["note"]))))
     held = f"{count_of(len(told['backups']), 'backup')} in {told['place']}, {human_size(told['size'])}."
+    if told.get("as_of"):
+        print(f"{told['problem']} This is what was there at {told['as_of']}.", file=sys.stderr)
     print(held if told["exists"] else f"There is no vault at {told['place']} yet.")
     return 0
 

@@ -18,7 +18,7 @@ from stashport.bundle.vault import BACKUP, PROOF, new_stem, now_text
 from stashport.errors import DatabaseDamaged, NotProven, NotSupported, PortError
 from stashport.formats import Header
 from stashport.jobs.backup_config import BackupConfig
-from stashport.jobs.backup_content import check_outside, copied, put_belongings, put_database, put_images, put_records, reading
+from stashport.jobs.backup_content import check_outside, copied, held, put_belongings, put_database, put_images, put_records, reading
 from stashport.jobs.context import Context
 from stashport.jobs.export import choose, counted, quiet_memory
 from stashport.jobs.keeping import clean_up
@@ -118,7 +118,8 @@ class _Backup:
         self.vault.tidy(self.instance.id)
         self.vault.store.check(self.file.path.stat().st_size if self.file else 0)
         copy = copied(self.file, self.scratch, self.run) if self.file else None
-        with reading(self.opened, copy, self.run) as opened:
+        # Before anything else is read: between the copy and this moment Stash can delete an image, afterwards it cannot.
+        with held(self.file) if self.file else contextlib.nullcontext() as blobs, reading(self.opened, copy, self.run) as opened:
             selection = choose(self.config.records, opened) if opened else None
             counts = counted(opened, selection) if opened and selection else {}
             self._steps(sum(counts.values()))
@@ -134,8 +135,8 @@ class _Backup:
                 written = {}
                 if opened and selection and export:
                     written = put_records(making, packing, opened, selection, counts, export, self.run, pictures=self.file is None)
-                if copy and self.file:
-                    put_images(making, packing, copy, self.file, self.run)
+                if copy and blobs:
+                    put_images(making, packing, copy, blobs, self.run)
                 left_out = put_belongings(making, self.belongings, self.run) if self.belongings else _PART
                 packing.finish(lambda _: None)
                 finished = making.finish(notInside={**header["notInside"], **left_out}, packs=sorted(packing.used),
@@ -198,11 +199,20 @@ class _Backup:
             note_proven(self.context.state, {**told, "kind": self.kind, "records": sum(written.values())})
         if self.config.proof == "drill":
             self._drill(stem)
-        kept = clean_up(self.vault, self.instance.id, self.config.keep, proven_now=self._level == "full" and not self.run.incomplete)
-        self.run.note("cleanUp", kept)
+        kept = self._clean_up()
         gone = f" {len(kept['removed']):,} older ones were deleted: {', '.join(kept['removed'])}." if kept["removed"] else ""
-        held = f"{sum(written.values()):,} records and {packing.seen:,} images ({packing.count:,} of them new)"
-        self.run.note("sentence", f"Backed up and checked: {held}, {human_size(size + packing.bytes)}, as {name} in {self.vault.store.place}.{gone}")
+        told_of = f"{sum(written.values()):,} records and {packing.seen:,} images ({packing.count:,} of them new)"
+        self.run.note("sentence", f"Backed up and checked: {told_of}, {human_size(size + packing.bytes)}, as {name} in {self.vault.store.place}.{gone}")
+
+    def _clean_up(self) -> dict[str, Any]:
+        """Older ones go by the rules.  The new one is whole and listed: that something goes wrong here takes nothing from it."""
+        try:
+            kept = clean_up(self.vault, self.instance.id, self.config.keep, proven_now=self._level == "full" and not self.run.incomplete)
+        except PortError as error:
+            self.run.warn(f"The backup is good, but older ones could not be cleared away: {error.message}", incomplete=True)
+            return {"removed": []}
+        self.run.note("cleanUp", kept)
+        return kept
 
     @property
     def _level(self) -> str:

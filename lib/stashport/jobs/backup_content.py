@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,19 +83,28 @@ def put_records(
         return write_records(making, made_by, header, {}, opened.reader, selection, counts, run, images=pictures)
 
 
-def put_images(making: Making, packing: Packing, copy: Snapshot, file: DatabaseFile, run: Run) -> None:
+@contextlib.contextmanager
+def held(file: DatabaseFile) -> Iterator[Blobs]:
+    """The images of the database as of now: one that Stash deletes from it afterwards can still be had until this is left."""
+    with contextlib.closing(open_database(file.path)) as live:
+        with contextlib.suppress(sqlite3.DatabaseError):  # of a damaged one each image is tried by itself
+            live.execute("BEGIN")
+            live.execute("SELECT 1 FROM blobs LIMIT 1").fetchone()
+        yield Blobs(live, file.path, file.blobs)
+
+
+def put_images(making: Making, packing: Packing, copy: Snapshot, blobs: Blobs, run: Run) -> None:
     """Every image that the copy knows, whether a record names it or not; and the list of where each of them was."""
-    with contextlib.closing(open_database(copy.path)) as db, contextlib.closing(open_database(file.path)) as live:
-        listed, blobs = Blobs(db, copy.path, None), Blobs(live, file.path, file.blobs)
-        with making.open(BLOBS) as member:
-            try:
-                run.phase("Keeping images", total=listed.count())
-                for checksum in listed.checksums():
-                    run.check_stop()
-                    member.write(_line(_kept(checksum, blobs, packing, run)))
-                    run.advance()
-            except DatabaseDamaged as error:
-                run.warn(f"Not all images could be listed, let alone kept: {error.message}", incomplete=True)
+    with contextlib.closing(open_database(copy.path)) as db, making.open(BLOBS) as member:
+        listed = Blobs(db, copy.path, None)
+        try:
+            run.phase("Keeping images", total=listed.count())
+            for checksum in listed.checksums():
+                run.check_stop()
+                member.write(_line(_kept(checksum, blobs, packing, run)))
+                run.advance()
+        except DatabaseDamaged as error:
+            run.warn(f"Not all images could be listed, let alone kept: {error.message}", incomplete=True)
 
 
 def _kept(checksum: str, blobs: Blobs, packing: Packing, run: Run) -> dict[str, Any]:

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+from stashport.atomic import write_text
 from stashport.bundle.retention import Policy
-from stashport.bundle.vault import HEAD, Backup, Vault
-from stashport.errors import BadRequest, NotAVault
+from stashport.bundle.store import Store
+from stashport.bundle.vault import HEAD, Backup, Vault, now_text
+from stashport.errors import BadRequest, NotAVault, StoreFailed
 from stashport.jobs.backup import locked
 from stashport.jobs.backup_config import BackupConfig
 from stashport.jobs.context import Context
 from stashport.jobs.keeping import foreseen
 from stashport.jobs.vaults import place, store_at
+from stashport.model.settings import sounds_secret
 from stashport.runs.habits import habits, keep_habits
 from stashport.runs.instances import known_instances
+from stashport.runs.state import make_private
 
 
 def listed(given: dict[str, Any], context: Context) -> dict[str, Any]:
     """{place, exists, encrypted, key, size, backups: newest first, instances: names by id}; a place without a vault lists none.
 
     given   {"vault": place, "keep": policy}: with the latter each backup says whether it would be kept
+    Of a store that cannot be reached, what it answered last time, with `as_of` and the `problem`.
     """
-    where = place(str(given.get("vault") or ""), context)
-    store = store_at(where)
+    store = store_at(place(str(given.get("vault") or ""), context), context)
+    memory = context.state.folder / "listings" / f"{hashlib.sha256(store.place.encode()).hexdigest()[:16]}.json"
+    try:
+        told = _listed(store, given, context)
+    except StoreFailed as error:
+        with contextlib.suppress(OSError, ValueError):
+            return {**json.loads(memory.read_text("utf-8")), "problem": f"{error.message} {error.hint}"}
+        raise
+    if store.local is None and not given.get("keep"):
+        make_private(memory.parent, context.state.folder)
+        with contextlib.suppress(OSError):  # it is only for the day on which the store does not answer
+            write_text(memory, json.dumps({**told, "as_of": now_text()}), durable=False)
+    return told
+
+
+def _listed(store: Store, given: dict[str, Any], context: Context) -> dict[str, Any]:
     names = known_instances(context.state)
     if store.size(HEAD) is None:
         return {"place": store.place, "exists": False, "encrypted": False, "key": None, "size": 0, "backups": [], "instances": names}
@@ -86,6 +109,9 @@ def _find(given: dict[str, Any], context: Context) -> tuple[Vault, Backup]:
 def choose_habits(given: dict[str, Any], context: Context) -> dict[str, Any]:
     """Make a configuration the usual one, after checking it.  Errors: BadRequest, NotAVault when the place holds something else."""
     BackupConfig.parse(given)
+    told = urlsplit(str(given.get("vault") or ""))
+    if told.password or any(sounds_secret(name) for name, _ in parse_qsl(told.query)):
+        raise BadRequest(what="The address of the store holds a login, which would be kept in plain text: leave it out. docs/vaults.md says where it belongs.")
     store = store_at(place(str(given.get("vault") or ""), context))
     if store.size(HEAD) is None:
         foreign = next((name for name in store.names("") if not name.startswith("keys/")), None)
