@@ -148,7 +148,7 @@ export function BackupsPage({ hello }) {
       : problem
         ? null
         : h(C.LoadingIndicator, { message: "Looking into the vault…", inline: true }),
-    h(ScheduleSection, { glance: news.schedule, onChanged: (schedule) => setNews((before) => ({ ...before, schedule })) }),
+    h(ScheduleSection, { glance: news.schedule, encrypted: Boolean(listing && listing.encrypted), onChanged: (schedule) => setNews((before) => ({ ...before, schedule })) }),
     h(KeepSection, { listing, habits: news.habits, saveHabits }),
     h(PlaceFold, { key: news.habits.vault || "own", listing, habits: news.habits, folder: hello.folder.replace(/[\\/]exports$/, ""), saveHabits, onMoved: read }),
     h(EncryptionFold, { listing, habits: news.habits, saveHabits, onChanged: read })

@@ -11,8 +11,8 @@ import { ago, capital, moment, quoted } from "./words.js";
 
 /** @typedef {import("./backups_times.js").Typed} Typed */
 
-/** @param {{glance: Glance | undefined, onChanged: (glance: Glance) => void}} props */
-export function ScheduleSection({ glance, onChanged }) {
+/** @param {{glance: Glance | undefined, encrypted: boolean, onChanged: (glance: Glance) => void}} props */
+export function ScheduleSection({ glance, encrypted, onChanged }) {
   const [open, setOpen] = useState(false);
   const [entries, setEntries] = useState(/** @type {PlanEntry[] | null} */ (null));
   const [editing, setEditing] = useState(/** @type {PlanEntry | "new" | null} */ (null));
@@ -52,7 +52,7 @@ export function ScheduleSection({ glance, onChanged }) {
     problem ? h("div", { className: "sp-block" }, h(ProblemBox, { problem })) : null,
     (entries || []).map((entry) => (editing === entry ? null : h(EntryRow, { key: entry.id, entry, busy, onEdit: () => setEditing(entry), onEnable: (enabled) => change({ action: "enable", id: entry.id, enabled }), onRemove: () => change({ action: "remove", id: entry.id }) }))),
     editing
-      ? h(Editor, { key: editing === "new" ? "new" : editing.id, entry: editing === "new" ? null : editing, busy, onCancel: entries && entries.length ? () => setEditing(null) : null, onSave: (fields) => change(editing === "new" ? { action: "add", config: {}, ...fields } : { action: "change", id: editing.id, ...fields }) })
+      ? h(Editor, { key: editing === "new" ? "new" : editing.id, encrypted, entry: editing === "new" ? null : editing, busy, onCancel: entries && entries.length ? () => setEditing(null) : null, onSave: (fields) => change(editing === "new" ? { action: "add", config: {}, ...fields } : { action: "change", id: editing.id, ...fields }) })
       : entries
         ? h("div", { className: "sp-block" }, h(B.Button, { variant: "secondary", disabled: busy, onClick: () => setEditing("new") }, h(Icon, { icon: icons.faPlus, className: "mr-2" }), "Add another"))
         : null,
@@ -100,8 +100,8 @@ function EntryRow({ entry, busy, onEdit, onEnable, onRemove }) {
 /** @type {Record<string, string>} */
 const RESULTS = { ok: "done", partial: "partly done", failed: "failed", cancelled: "taken out of Stash's queue" };
 
-/** @param {{entry: PlanEntry | null, busy: boolean, onSave: (fields: Record<string, any>) => void, onCancel: (() => void) | null}} props */
-function Editor({ entry, busy, onSave, onCancel }) {
+/** @param {{entry: PlanEntry | null, encrypted: boolean, busy: boolean, onSave: (fields: Record<string, any>) => void, onCancel: (() => void) | null}} props */
+function Editor({ entry, encrypted, busy, onSave, onCancel }) {
   const [typed, setTyped] = useState(() => (entry ? typedOf(entry) : proposed()));
   const [next, setNext] = useState(/** @type {{key: string, dates: string[], text: string} | null} */ (null));
   const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
@@ -152,6 +152,7 @@ function Editor({ entry, busy, onSave, onCancel }) {
       typed.every === "cron" ? h(Input, { id: "sp-when-cron", label: "Cron expression", spellCheck: false, autoComplete: "off", placeholder: "0 4 * * *", help: "Minute, hour, day, month, day of the week.", value: typed.cron, onChange: (cron) => set({ cron }) }) : null,
       h(Input, { id: "sp-when-name", label: "Name", maxLength: 80, placeholder: known ? nameOf(typed.verb, known.text) : "", value: typed.name, onChange: (name) => set({ name }) })
     ),
+    encrypted && typed.verb === "verify" && typed.level !== "quick" ? h(Warn, null, "The vault is encrypted, and this machine cannot open it by itself: only a quick look works without you. Every backup is opened and counted while it is made.") : null,
     problem ? h(ProblemBox, { problem }) : h("div", { role: "status", className: "mt-3" }, known ? h(Dates, { known }) : h("span", { className: "text-muted" }, "Looking when that is…")),
     h(
       "div",
