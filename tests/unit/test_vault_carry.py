@@ -9,6 +9,7 @@ from stashport.bundle.age_keys import Identity, new_identity
 from stashport.bundle.passphrase import Passphrase
 from stashport.bundle.reader import BundleReader
 from stashport.bundle.rebuild import BLOBS, OwnImages, blobs_of, check_blobs, rebuild
+from stashport.bundle.sevenzip import read_7z
 from stashport.errors import AlreadyThere, BadRequest, BundleDamaged, OtherSecret, UnknownBackup, VaultClosed
 from stashport.jobs.backup import backup
 from stashport.jobs.carry import carry
@@ -109,3 +110,22 @@ def test_nothing_is_replaced_and_nothing_half_done_is_left(context, tmp_path):
     with pytest.raises(BundleDamaged):
         carry({"vault": place, "to": str(tmp_path / "sub" / "x.zip")}, context)
     assert list((tmp_path / "sub").iterdir()) == []
+
+
+def test_a_7z_archive_of_plain_files(context, tmp_path):
+    """On wish it is a 7z archive with the same files, locked with a passphrase; recipients are refused, since 7z knows none."""
+    pytest.importorskip("py7zr")
+    backup({"vault": str(tmp_path / "vault")}, context)
+    context.new_passphrase = Passphrase("correct horse")
+    run = carry({"vault": str(tmp_path / "vault"), "to": str(tmp_path / "it.7z"), "compress": "7z"}, context)
+    assert run.result == "ok"
+    with pytest.raises(OtherSecret):
+        read_7z(tmp_path / "it.7z", tmp_path / "closed")
+    read_7z(tmp_path / "it.7z", tmp_path / "open", "correct horse")
+    names = {path.relative_to(tmp_path / "open").as_posix() for path in (tmp_path / "open").rglob("*") if path.is_file()}
+    assert {"bundle.json", "database.sqlite", "blobs.ndjson", "records/scenes.ndjson"} <= names
+    assert {name for name in names if name.startswith("images/")} == {f"images/{checksum}" for checksum in PICTURES}
+    context.new_passphrase = None
+    with pytest.raises(BadRequest, match="not for recipients"):
+        carry({"vault": str(tmp_path / "vault"), "to": str(tmp_path / "other.7z"), "compress": "7z", "encrypt": {"recipients": [new_identity()[1]]}}, context)
+    assert not (tmp_path / "other.7z").exists()

@@ -140,6 +140,7 @@ def _add_carry(parser: argparse.ArgumentParser) -> None:
     add_secrets(parser, "the vault")
     parser.add_argument("--encrypt-to", action="append", metavar="AGE1...", help="encrypt the file for this recipient (age)")
     parser.add_argument("--new-passphrase-file", metavar="FILE", help="encrypt the file with the passphrase in this one")
+    parser.add_argument("--compress", choices=("zip", "7z"), help="7z: plain files in that container, whose lock is not authenticated")
     parser.add_argument("--plain", action="store_true", help="out of an encrypted vault as a plain file, with all keys and passwords in it")
     add_output(parser)
 
@@ -147,7 +148,8 @@ def _add_carry(parser: argparse.ArgumentParser) -> None:
 def _run_carry(arguments: argparse.Namespace) -> int:
     from stashport.jobs.carry import carry
 
-    config: dict[str, Any] = {"vault": arguments.vault, "backup": arguments.backup, "to": arguments.to, "plain": arguments.plain}
+    config: dict[str, Any] = {"vault": arguments.vault, "backup": arguments.backup, "to": arguments.to, "plain": arguments.plain,
+                              "compress": arguments.compress}
     if arguments.encrypt_to:
         config["encrypt"] = {"recipients": arguments.encrypt_to}
     context = _opening(arguments)
