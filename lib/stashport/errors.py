@@ -233,6 +233,15 @@ class NewerFile(PortError):
 
     exit_code = 35
 
+
+class DatabaseBusy(PortError):
+    """The database {place} is held by another program, and stayed so: {reason}.
+
+    Wait until Stash's task (a migration, an optimisation) has ended, or end the other program, and try again.
+    """
+
+    exit_code = 36
+
 # --- writing files (40-49) ---
 
 

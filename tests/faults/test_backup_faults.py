@@ -175,7 +175,7 @@ def test_a_second_backup_meanwhile(place):
     place.backup()
     one, vault = newest(place), place.reached().vault
     before = sorted(place.vault_folder.rglob("*"))
-    with locked(place.state, vault.id, one.instance), pytest.raises(Locked, match="backup"):
+    with locked(place.state, vault, one.instance), pytest.raises(Locked, match="backup"):
         place.backup()
     assert sorted(place.vault_folder.rglob("*")) == before
     assert place.backup().result == "ok"

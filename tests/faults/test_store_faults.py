@@ -123,8 +123,9 @@ def test_a_network_that_goes_at_any_call(copied, late):
         broken = Failing(memory, fails_at, late=late, calls=Failing.CALLS)
         with using(broken, place):
             try:
-                place.backup(vault=WHERE)
-                assert broken.count < fails_at  # no two backups make quite as many calls
+                run = place.backup(vault=WHERE)
+                # No two backups make quite as many calls; and what fails when all is done but the clearing up is only a warning.
+                assert broken.count < fails_at or any("could not be cleared away" in warning for warning in run.record["warnings"])
             except StoreFailed as error:
                 assert "the network is gone" in error.message
         before = judged(memory, place)

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from stashport.bundle.rebuild import blobs_of, rebuild
-from stashport.errors import BadRequest, BundleDamaged, Locked, NotAVault, NotSupported, StoreFailed, UnknownBackup, VaultInside
+from stashport.errors import BadRequest, BundleDamaged, Locked, NotAVault, NotSupported, StoreFailed, UnknownBackup, VaultDamaged, VaultInside
 from stashport.jobs import backups
 from stashport.jobs.backup import backup, locked
 from stashport.jobs.backup_config import BackupConfig
 from stashport.jobs.context import Context
 from stashport.jobs.sample import SampleReader
+from stashport.jobs.verify import verify
 from stashport.model.fields import KINDS
 from stashport.runs.habits import latest
 from stashport.runs.state import State
@@ -272,7 +273,7 @@ def test_nothing_goes_after_a_bad_one(tmp_path: Path) -> None:
 def test_two_at_once(plain: Place) -> None:
     """A second backup of the same library into the same vault is refused while the first is at work."""
     plain.backup()
-    with locked(plain.state, plain.vault.id, plain.listed()[0].instance), pytest.raises(Locked):
+    with locked(plain.state, plain.vault, plain.listed()[0].instance), pytest.raises(Locked):
         plain.backup()
     assert len(plain.listed()) == 1
 
@@ -326,7 +327,7 @@ def test_listing_and_deleting(plain: Place) -> None:
     with pytest.raises(BadRequest, match="only backup"):
         backups.forget({"vault": str(plain.place), "backup": last}, plain.context)
     assert backups.forget({"vault": str(plain.place), "backup": last, "sure": last}, plain.context)["packs"] == 1
-    assert [path.name for path in plain.place.rglob("*") if path.is_file()] == ["stash-port-vault.json"]
+    assert [path.name for path in plain.place.rglob("*") if path.is_file() and path.suffix != ".guard"] == ["stash-port-vault.json"]
     with pytest.raises(UnknownBackup):
         backups.forget({"vault": str(plain.place), "backup": last}, plain.context)
 
@@ -400,3 +401,26 @@ def test_no_login_among_the_usual_choices(plain: Place, vault: str) -> None:
     """An address that holds a login is not kept in a file that anybody's backup of the state folder would carry away."""
     with pytest.raises(BadRequest, match="holds a login"):
         backups.choose_habits({"vault": vault}, plain.context)
+
+
+@pytest.mark.parametrize("damage", [b"{}", b'{"format": "stash-port backup", "version": 999}'], ids=["damaged", "of a newer version"])
+def test_an_unreadable_card_is_deleted_when_that_is_said_twice(plain: Place, damage: bytes) -> None:
+    """Its file may still be whole, so one id is not enough, nor the beginning of one; then all its files go, the packs that others need stay."""
+    plain.backup()
+    plain.backup()
+    newest, one = plain.listed()
+    (plain.place / f"{one.stem}.json").write_bytes(damage)
+    before = sorted(path for path in plain.place.rglob("*") if path.is_file())
+    given = {"vault": str(plain.place), "backup": one.id}
+    for sure in (None, one.id[:6], newest.id):
+        with pytest.raises(BadRequest, match="may still be whole"):
+            backups.forget({**given, "sure": sure}, plain.context)
+    with pytest.raises(VaultDamaged):
+        backups.forget({**given, "backup": one.id[:6], "sure": one.id}, plain.context)
+    with pytest.raises(VaultDamaged):
+        backups.pin({**given, "pinned": True}, plain.context)
+    assert sorted(path for path in plain.place.rglob("*") if path.is_file()) == before
+    assert backups.forget({**given, "sure": one.id}, plain.context) == {"deleted": one.id, "packs": 0}
+    assert [left.id for left in plain.listed()] == [newest.id]
+    assert not [path for path in plain.place.rglob("*") if one.id in path.name]
+    assert verify({"target": str(plain.place)}, plain.context).result == "ok"

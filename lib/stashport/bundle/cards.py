@@ -25,10 +25,11 @@ def dump(card: Card) -> bytes:
 
 def load(data: bytes, made_for: str, place: str, name: str) -> Card:
     """A card of the kind `made_for` ("stash-port vault", ...).  Errors: VaultDamaged, NewerFile."""
-    card = None
+    card, sound = None, False
     with contextlib.suppress(ValueError, RecursionError):
         card = json.loads(data)
-    if not isinstance(card, dict) or dump(card) != data:
+        sound = isinstance(card, dict) and dump(card) == data
+    if not isinstance(card, dict) or not sound:
         raise VaultDamaged(place=place, name=name, reason="its checksum does not fit")
     if card.get("format") != made_for:
         raise VaultDamaged(place=place, name=name, reason=f"it is no {made_for}, but {card.get('format')!r}")

@@ -1,7 +1,7 @@
 """A file of a vault while it is made: a bundle, sealed where the vault is encrypted, under a temporary name until it was read back.
 
-Order is everything: the file, then what belongs to it, then its card.  Whatever is killed between leaves files that no card speaks of, which the next
-backup uses or removes, and never a card without its file.
+Order is everything: the file, then what belongs to it, then its card.  Whatever is killed between leaves files that no card speaks of, and never a card
+without its file.  The next backup uses such packs.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ from stashport.bundle.vault import PACK, Vault, new_card, now_text
 from stashport.errors import BackupIncomplete, BundleDamaged, NotInBundle, VaultDamaged
 
 _NAME = re.compile(rb"[0-9a-f]{32}\n")
+_MOST_OPEN = 16
+_PLACE = "SELECT pack FROM places WHERE name=?"
 Unseal = Callable[[BinaryIO], BinaryIO]
 
 
@@ -42,7 +44,7 @@ class Packing:
     """Takes the images of one backup: known ones are only looked up, new ones go into a pack, which is made when the first one comes.
 
     used    ids of the packs that hold the images so far
-    lost    ids of the packs that have a card, and whose file is missing or cut off
+    lost    ids of the packs that have a card, and whose file is missing or cut off, or whose card or list is damaged
     seen    how many images came; count, bytes: those of them that were new
     Errors: VaultDamaged, and those of Making.
     """
@@ -57,10 +59,14 @@ class Packing:
         self.lost: list[str] = []
         vault.store.settle(f"{instance}/", finish=True)
         for pack, card in vault.packs(instance):
-            if vault.store.size(file_of(instance, pack, card)) != card["file"]["size"]:
-                self.lost.append(pack)  # its images are packed anew, where they can still be had
-                continue
-            self._known.many("INSERT OR IGNORE INTO names VALUES (?,?,0)", ((name, pack) for name in names_of(vault, instance, pack, card)))
+            try:
+                if not card or vault.store.size(file_of(instance, pack, card)) != card["file"]["size"]:
+                    self.lost.append(pack)  # its images are packed anew, where they can still be had
+                    continue
+                self._known.many("INSERT OR IGNORE INTO names VALUES (?,?,0)", ((name, pack) for name in names_of(vault, instance, pack, card)))
+            except VaultDamaged:
+                self.lost.append(pack)
+                self._known.run("DELETE FROM names WHERE pack=?", (pack,))
 
     def __enter__(self) -> Packing:
         return self
@@ -103,6 +109,15 @@ class Packing:
         making.put(progress, [(f"{stem}.names", names), (f"{stem}.json", cards.dump(card))])
 
 
+    def check(self) -> None:
+        """Whether all packs that are used are still there: another machine may have deleted some since.  Errors: BackupIncomplete."""
+        there = set(self._vault.store.names(f"{self._instance}/packs"))
+        for pack in sorted(self.used):
+            for name in (f"{self._instance}/packs/{pack}.json", file_of(self._instance, pack, {"encrypted": self._seal is not None})):
+                if name not in there:
+                    raise BackupIncomplete(name=name, reason="a pack of its images was deleted while it was made")
+
+
 def _whole(reader: BundleReader) -> None:
     problems = reader.verify("full")
     if problems:
@@ -124,7 +139,7 @@ def names_of(vault: Vault, instance: str, pack: str, card: dict[str, Any]) -> It
 
 
 class PackedImages:
-    """The images of a backup, for reading: from the packs that its card names, each opened when it is first needed.
+    """The images of a backup, for reading: from the packs that its card names, each opened when it is needed, and only a few of them at once.
 
     unseal   opens an encrypted file; None for a plain vault
     Errors: BackupIncomplete, VaultDamaged, BundleDamaged, and those of the decrypting reader.
@@ -132,14 +147,17 @@ class PackedImages:
 
     def __init__(self, vault: Vault, instance: str, packs: list[str], unseal: Unseal | None) -> None:
         self._vault, self._instance, self._unseal = vault, instance, unseal
-        self._waiting, self._open = list(packs), list[BundleReader]()
-        self._stack = contextlib.ExitStack()
+        self._waiting = list(packs)
+        self._places = Scratch("CREATE TABLE places (name TEXT PRIMARY KEY, pack TEXT) WITHOUT ROWID")
+        self._open: dict[str, tuple[BundleReader, contextlib.ExitStack]] = {}  # the one that was used last comes last
 
     def __enter__(self) -> PackedImages:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        while self._open:
+            self._open.popitem()[1][1].close()
+        self._places.close()
 
     def get(self, checksum: str) -> bytes:
         """The bytes of an image.  Errors: also NotInBundle."""
@@ -152,30 +170,35 @@ class PackedImages:
         return self._holder(f"images/{checksum}") is not None
 
     def _holder(self, name: str) -> BundleReader | None:
-        for reader in self._open:
-            if name in reader:
-                return reader
-        while self._waiting:
-            self._open.append(self.pack(self._waiting.pop(0)))
-            if name in self._open[-1]:
-                return self._open[-1]
-        return None
+        row = self._places.one(_PLACE, (name,))
+        while not row and self._waiting:
+            pack = self._waiting.pop(0)
+            self._places.many("INSERT OR IGNORE INTO places VALUES (?,?)", ((one, pack) for one in self.pack(pack).all_names()))
+            row = self._places.one(_PLACE, (name,))
+        return self.pack(row[0]) if row else None
 
     def pack(self, pack: str) -> BundleReader:
-        """A pack, opened.  Errors: BackupIncomplete when it is not there."""
+        """A pack, opened, until some others were.  Errors: BackupIncomplete when it is not there."""
+        if pack in self._open:
+            self._open[pack] = self._open.pop(pack)
+            return self._open[pack][0]
+        if len(self._open) >= _MOST_OPEN:
+            self._open.pop(next(iter(self._open)))[1].close()
         card = self._vault.pack(self._instance, pack)
         name = file_of(self._instance, pack, card)
         size = self._vault.store.size(name)
         if size != card["file"]["size"]:
             reason = "it is not there" if size is None else f"it has {size:,} bytes instead of {card['file']['size']:,}"
             raise BackupIncomplete(name=name, reason=f"a pack of its images is missing or cut off: {reason}")
-        raw = self._stack.enter_context(self._vault.store.open(name))
-        if card["encrypted"]:
-            assert self._unseal
-            raw = self._stack.enter_context(self._unseal(raw))
-        reader = self._stack.enter_context(BundleReader(raw, name))
-        if reader.header["choices"].get("pack") != pack:
-            raise BundleDamaged(place=name, reason="it is another pack under this name")
+        with contextlib.ExitStack() as stack:
+            raw = stack.enter_context(self._vault.store.open(name))
+            if card["encrypted"]:
+                assert self._unseal
+                raw = stack.enter_context(self._unseal(raw))
+            reader = stack.enter_context(BundleReader(raw, name))
+            if reader.header["choices"].get("pack") != pack:
+                raise BundleDamaged(place=name, reason="it is another pack under this name")
+            self._open[pack] = reader, stack.pop_all()
         return reader
 
 

@@ -20,7 +20,7 @@ DATABASE, BLOBS = "database.sqlite", "blobs.ndjson"
 _PIECE = 1 << 20
 _BATCH = 200
 _LONGEST = 400
-_MD5 = re.compile("[0-9a-f]{32}")
+MD5 = re.compile("[0-9a-f]{32}")
 
 
 class Images(Protocol):
@@ -61,8 +61,8 @@ def blobs_of(reader: BundleReader) -> Iterator[dict[str, Any]]:
             told = None
             with contextlib.suppress(ValueError, RecursionError):
                 told = json.loads(line)
-            known = isinstance(told, dict) and _MD5.fullmatch(str(told.get("checksum"))) and told.get("place") in ("database", "folder")
-            if not known or not isinstance(told, dict) or not _MD5.fullmatch(kept_as(told)):
+            known = isinstance(told, dict) and MD5.fullmatch(str(told.get("checksum"))) and told.get("place") in ("database", "folder")
+            if not known or not isinstance(told, dict) or not MD5.fullmatch(kept_as(told)):
                 raise BundleDamaged(place=reader.place, reason=f"{BLOBS} holds a line that is none")
             yield told
 

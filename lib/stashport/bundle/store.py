@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from stashport.atomic import PREFIX, check_writable, discard, file_error, publish, sync_folder, temporary_beside
-from stashport.errors import NotAVault, VaultDamaged
+from stashport.errors import NotAVault, StoreFailed, VaultDamaged
 
 Progress = Callable[[int], None]
 After = Sequence[tuple[str, bytes]]
@@ -96,8 +96,14 @@ class FolderStore:
         check_writable(self._folder, needed)
 
     def names(self, folder: str) -> Iterator[str]:
-        """See Store; temporary files are left out."""
-        for root, _, files in os.walk(self._folder / folder if folder else self._folder):
+        """See Store; temporary files are left out.  A folder that cannot be listed is not empty: what it holds must not be taken for gone."""
+
+        def refused(error: OSError) -> None:
+            others = not folder and isinstance(error, PermissionError) and Path(error.filename).parent == self._folder  # lost+found and its like
+            if not others and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise StoreFailed(place=self.place, what=f"listing {folder or 'its files'}", reason=error.strerror or error) from error
+
+        for root, _, files in os.walk(self._folder / folder if folder else self._folder, onerror=refused):
             for name in files:
                 if not name.startswith(PREFIX):
                     yield Path(root, name).relative_to(self._folder).as_posix()
@@ -120,7 +126,10 @@ class FolderStore:
         """In the folder itself, so that it only has to be renamed."""
         target = self._folder / name
         try:
+            missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
             target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in missing:  # or a power cut takes the new folder, with what was synced into it
+                sync_folder(folder.parent)
         except OSError as error:
             raise file_error(error, target.parent) from error
         return temporary_beside(target)

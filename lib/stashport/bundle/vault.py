@@ -8,12 +8,14 @@
     <instance>/packs/<id>.bundle[.age]               the images that no earlier pack held
     <instance>/packs/<id>.names                      which these are, a name a line
     <instance>/packs/<id>.json                       its card, again last
+    <instance>/backups.lock, backups.guard           of a vault in a folder: who changes it now (runs/lock.py)
 
 What belongs to one instance of Stash lies in a folder of its own: series never mix, and one never evicts another.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 import uuid
@@ -149,10 +151,13 @@ class Vault:
         return found[0]
 
     def packs(self, instance: str) -> Iterator[tuple[str, Card]]:
-        """The packs of an instance that are complete: id and card.  Errors: VaultDamaged for one whose card is not what was written."""
+        """The packs of an instance that are complete: id and card, which is {} where it is not what was written."""
         for name in sorted(self.store.names(f"{instance}/packs")):
             if match := _PACK_CARD.fullmatch(name):
-                yield match[2], self.pack(instance, match[2])
+                card: Card = {}
+                with contextlib.suppress(VaultDamaged, NewerFile):
+                    card = self.pack(instance, match[2])
+                yield match[2], card
 
     def pack(self, instance: str, pack: str) -> Card:
         """The card of a pack."""
@@ -176,8 +181,8 @@ class Vault:
 
         Finished files without a card stay: where a vault is being copied, cards may come later than what they speak of.
         """
-        for part in ("backups", "packs") if self.store.local else ():
-            sweep(self.store.local / instance / part)  # type: ignore[operator]
+        for part in ("", instance, f"{instance}/backups", f"{instance}/packs") if self.store.local else ():
+            sweep(self.store.local / part)  # type: ignore[operator]
 
     def forget(self, backup: Backup) -> None:
         """Delete a backup: the card first, so that what is half deleted is not listed.  Its images stay until `collect`."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from stashport import __version__
-from stashport.atomic import human_size
+from stashport.atomic import file_error, human_size
 from stashport.bundle.making import Making
 from stashport.bundle.packs import Packing
 from stashport.bundle.reader import BundleReader
 from stashport.bundle.records import header_from
-from stashport.bundle.vault import BACKUP, PROOF, new_stem, now_text
-from stashport.errors import DatabaseDamaged, NotProven, NotSupported, PortError
+from stashport.bundle.vault import BACKUP, PROOF, Vault, new_stem, now_text
+from stashport.errors import BackupIncomplete, DatabaseDamaged, NotProven, NotSupported, PortError
 from stashport.formats import Header
 from stashport.jobs.backup_config import BackupConfig
 from stashport.jobs.backup_content import check_outside, copied, held, put_belongings, put_database, put_images, put_records, reading
@@ -66,16 +66,26 @@ def _run(config: BackupConfig, context: Context) -> Run:
             instance = instance_of(context.state, opened, as_new=config.instance == "new")
             if instance.remark:
                 run.warn(instance.remark)
-            with locked(context.state, reached.vault.id, instance.id) as lock, workspace(context.state, "backup") as folder:
+            with locked(context.state, reached.vault, instance.id) as lock, workspace(context.state, "backup") as folder:
                 run.lock = lock
                 _Backup(config, context, opened, reached, instance, folder, run).make()
                 run.lock = None
     return run
 
 
-def locked(state: State, vault: str, instance: str) -> Lock:
-    """The lock of whoever changes the backups of an instance in a vault."""
-    return Lock(state.locks, "vault-" + hashlib.sha256(f"{vault}{instance}".encode()).hexdigest()[:16], "a backup")
+def locked(state: State, vault: Vault, instance: str) -> Lock:
+    """The lock of whoever changes the backups of an instance in a vault.
+
+    It lies in the vault where that is a folder, since others may write there with a state folder of their own.  Errors: CannotWrite, DiskFull.
+    """
+    if not vault.store.local:
+        return Lock(state.locks, "vault-" + hashlib.sha256(f"{vault.id}{instance}".encode()).hexdigest()[:16], "a backup")
+    folder = vault.store.local / instance
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise file_error(error, folder) from error
+    return Lock(folder, "backups", "a backup")
 
 
 def instance_of(state: State, opened: Opened, *, as_new: bool = False) -> Instance:
@@ -128,8 +138,6 @@ class _Backup:
             header = self._header(export, copy)
             stem = new_stem(self.instance.id, header["id"], dt.datetime.now(dt.timezone.utc))
             with Making(self.vault.store, stem, header, self.seal) as making, Packing(self.vault, self.instance.id, self.seal, self.key) as packing:
-                for pack in packing.lost:
-                    self.run.warn(f"The pack {pack} of the vault is missing or cut off: older backups lost images. This one keeps them anew.", incomplete=True)
                 if copy:
                     put_database(making, copy, self.run)
                 written = {}
@@ -180,6 +188,11 @@ class _Backup:
 
     def _finish(self, making: Making, packing: Packing, stem: str, header: dict[str, Any], written: dict[str, int], copy: Snapshot | None) -> None:
         size = making.told["size"]
+        try:
+            packing.check()
+        except BackupIncomplete:
+            self.vault.store.delete(making.name)
+            raise
         images = {"count": packing.seen, "new": packing.count, "newBytes": packing.bytes}
         self.vault.write_card(
             stem, BACKUP, id=header["id"], created=header["timestamp"], kind=self.kind, series=self._series(), encrypted=self.seal is not None,
@@ -199,15 +212,19 @@ class _Backup:
             note_proven(self.context.state, {**told, "kind": self.kind, "records": sum(written.values())})
         if self.config.proof == "drill":
             self._drill(stem)
-        kept = self._clean_up()
+        whole = not self.run.incomplete
+        for pack in packing.lost:  # which says nothing against the new one
+            self.run.warn(f"The pack {pack} of the vault is missing or cut off, or damaged: older backups lost images. This one keeps them anew.",
+                          incomplete=True)
+        kept = self._clean_up(proven=whole and self._level == "full")
         gone = f" {len(kept['removed']):,} older ones were deleted: {', '.join(kept['removed'])}." if kept["removed"] else ""
         told_of = f"{sum(written.values()):,} records and {packing.seen:,} images ({packing.count:,} of them new)"
         self.run.note("sentence", f"Backed up and checked: {told_of}, {human_size(size + packing.bytes)}, as {name} in {self.vault.store.place}.{gone}")
 
-    def _clean_up(self) -> dict[str, Any]:
+    def _clean_up(self, *, proven: bool) -> dict[str, Any]:
         """Older ones go by the rules.  The new one is whole and listed: that something goes wrong here takes nothing from it."""
         try:
-            kept = clean_up(self.vault, self.instance.id, self.config.keep, proven_now=self._level == "full" and not self.run.incomplete)
+            kept = clean_up(self.vault, self.instance.id, self.config.keep, proven_now=proven)
         except PortError as error:
             self.run.warn(f"The backup is good, but older ones could not be cleared away: {error.message}", incomplete=True)
             return {"removed": []}

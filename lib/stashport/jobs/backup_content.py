@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import shutil
 import sqlite3
@@ -16,8 +17,8 @@ from stashport.atomic import check_writable
 from stashport.bundle import records as bundle_records
 from stashport.bundle.making import Making
 from stashport.bundle.packs import Packing
-from stashport.bundle.rebuild import BLOBS, DATABASE
-from stashport.errors import DatabaseDamaged, UnknownSchema, VaultInside
+from stashport.bundle.rebuild import BLOBS, DATABASE, MD5
+from stashport.errors import DatabaseDamaged, UnfitName, UnknownSchema, VaultInside
 from stashport.formats import Header, Options
 from stashport.output.selection import Selection
 from stashport.output.writing import write_records
@@ -78,7 +79,7 @@ def put_records(
 ) -> dict[str, int]:
     """The records; with `pictures` also the images that they name, which a full backup has from the database.  How many of each kind."""
     with contextlib.ExitStack() as stack:
-        pictured = stack.enter_context(_Pictured(making, packing)) if pictures else None
+        pictured = stack.enter_context(_Pictured(making, packing, run)) if pictures else None
         made_by: Any = _Records(making, pictured)
         return write_records(making, made_by, header, {}, opened.reader, selection, counts, run, images=pictures)
 
@@ -101,6 +102,9 @@ def put_images(making: Making, packing: Packing, copy: Snapshot, blobs: Blobs, r
             run.phase("Keeping images", total=listed.count())
             for checksum in listed.checksums():
                 run.check_stop()
+                if not MD5.fullmatch(checksum):
+                    run.warn(f"An image cannot be kept: its name {checksum!r:.80} is no MD5, so that Stash itself cannot find it.", incomplete=True)
+                    continue
                 member.write(_line(_kept(checksum, blobs, packing, run)))
                 run.advance()
         except DatabaseDamaged as error:
@@ -122,11 +126,16 @@ def _kept(checksum: str, blobs: Blobs, packing: Packing, run: Run) -> dict[str, 
     if data is None:
         run.warn(f"The image {checksum} is neither in the database nor in the blobs folder: it cannot be kept.", incomplete=True)
         return {**told, "missing": True}
+    return _put(told, data, packing, run)
+
+
+def _put(told: dict[str, Any], data: bytes, packing: Packing, run: Run) -> dict[str, Any]:
+    """Put an image into a pack that is in none under its name; the line that tells of it."""
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    if found != checksum:
-        run.warn(f"The image {checksum} is damaged in Stash itself: its bytes are not those of its name. It was kept as it is.", incomplete=True)
+    if found != told["checksum"]:
+        run.warn(f"The image {told['checksum']} is damaged in Stash itself: its bytes are not those of its name. It was kept as it is.", incomplete=True)
         told["is"] = found
-    if found == checksum or not packing.has(found):
+    if found == told["checksum"] or not packing.has(found):
         packing.add(found, data)  # under what it is: should Stash mend its image, the next backup keeps that one too
     return told
 
@@ -135,11 +144,19 @@ def put_belongings(making: Making, found: Belongings, run: Run) -> dict[str, str
     """Configuration, custom files, scrapers, lists of packages; what is not inside, with the reason."""
     for thing in found.things():
         run.check_stop()
-        if isinstance(thing.data, bytes):
-            making.bundle.add(thing.name, thing.data)
+        try:
+            file = io.BytesIO(thing.data) if isinstance(thing.data, bytes) else thing.data.open("rb")
+        except OSError as error:  # it was deleted meanwhile, or is not for us to read
+            found.left_out(thing.name, error.strerror or str(error))
             continue
-        with thing.data.open("rb") as file, making.open(thing.name) as member:
-            shutil.copyfileobj(file, member, _PIECE)
+        with file:
+            try:
+                member = making.open(thing.name)
+            except UnfitName as error:
+                found.left_out(thing.name, str(error.details["reason"]))
+                continue
+            with member:
+                shutil.copyfileobj(file, member, _PIECE)
     for warning in found.warnings:
         run.warn(warning)
     return found.not_inside
@@ -155,8 +172,8 @@ def check_outside(vault: Path | None, folders: list[Path]) -> None:
 class _Pictured:
     """Takes the images of a backup without a database, which its records name."""
 
-    def __init__(self, making: Making, packing: Packing) -> None:
-        self._making, self._packing = making, packing
+    def __init__(self, making: Making, packing: Packing, run: Run) -> None:
+        self._making, self._packing, self._run = making, packing, run
         self._member: Any = None
 
     def __enter__(self) -> _Pictured:
@@ -169,9 +186,8 @@ class _Pictured:
     def __call__(self, checksum: str, data: bytes) -> None:
         if self._member is None:
             self._member = self._making.open(BLOBS)
-        if not self._packing.has(checksum):
-            self._packing.add(checksum, data)
-        self._member.write(_line({"checksum": checksum, "place": "folder"}))
+        told: dict[str, Any] = {"checksum": checksum, "place": "folder"}
+        self._member.write(_line(told if self._packing.has(checksum) else _put(told, data, self._packing, self._run)))
 
 
 class _Records:

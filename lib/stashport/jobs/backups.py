@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Container
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,7 +13,7 @@ from stashport.atomic import write_text
 from stashport.bundle.retention import Policy
 from stashport.bundle.store import Store
 from stashport.bundle.vault import HEAD, Backup, Vault, now_text
-from stashport.errors import BadRequest, NotAVault, StoreFailed
+from stashport.errors import BadRequest, NewerFile, NotAVault, StoreFailed, VaultDamaged
 from stashport.jobs.backup import locked
 from stashport.jobs.backup_config import BackupConfig
 from stashport.jobs.context import Context
@@ -54,33 +55,40 @@ def _listed(store: Store, given: dict[str, Any], context: Context) -> dict[str, 
     policy = Policy.parse(given.get("keep") or habits(context.state).get("keep") or {})
     fates = {fate["id"]: fate for instance in {one.instance for one in backups} for fate in foreseen(vault, instance, policy)}
     packs = {(one.instance, pack) for one in backups for pack in one.card.get("packs", ())}
-    sizes = {pack: vault.pack(*pack)["file"]["size"] for pack in sorted(packs)}
+    sizes: dict[tuple[str, str], int] = {}
+    for pack in sorted(packs):
+        with contextlib.suppress(VaultDamaged, NewerFile):  # the backups that need it say so
+            sizes[pack] = vault.pack(*pack)["file"]["size"]
     encryption = vault.encryption
     return {
         "place": store.place, "exists": True, "encrypted": encryption is not None, "key": encryption and encryption.get("key"), "vault": vault.id,
         "size": sum(sizes.values()) + sum(one.card["file"]["size"] for one in backups if one.card), "imageSize": sum(sizes.values()),
-        "backups": [_row(one) | {"keep": fates[one.id]["keep"], "reasons": fates[one.id]["reasons"]} for one in backups], "instances": names,
+        "backups": [_row(one, sizes) | {"keep": fates[one.id]["keep"], "reasons": fates[one.id]["reasons"]} for one in backups], "instances": names,
     }
 
 
-def _row(one: Backup) -> dict[str, Any]:
-    """A backup as the panel and the command line show it."""
+def _row(one: Backup, packs: Container[tuple[str, str]]) -> dict[str, Any]:
+    """A backup as the panel and the command line show it; `packs`: those whose card can be read."""
     card, proof = one.card, one.proof
+    lost = [f"the card of the pack {pack} of its images is missing or damaged" for pack in card.get("packs", ()) if (one.instance, pack) not in packs]
     known = {key: card.get(key) for key in ("kind", "counts", "images", "stash", "schema", "encrypted", "damaged", "incomplete", "note", "run")}
     return {
         "id": one.id, "time": one.time.isoformat(), "instance": one.instance, "problem": one.problem, **known, "pinned": bool(card.get("pinned")),
         "size": card["file"]["size"] if card else 0, "records": sum(card.get("counts", {}).values()), "level": one.level, "proven": proof.get("time"),
-        "images_proven": proof.get("images"), "problems": proof.get("problems", []),
+        "images_proven": proof.get("images"), "problems": [*proof.get("problems", []), *lost],
     }
 
 
 def forget(given: dict[str, Any], context: Context) -> dict[str, Any]:
     """Delete one backup, and the images that no other needs.  {"vault", "backup": its id in full, "sure": the id again for the last proven one}.
 
-    Errors: UnknownBackup, BadRequest, Locked.
+    One whose card cannot be read goes too, when its id is given twice: its file may still be whole.  Errors: UnknownBackup, BadRequest, Locked.
     """
-    vault, one = _find(given, context)
-    with locked(context.state, vault.id, one.instance):
+    vault, one = _find(given, context, unreadable=True)
+    if one.problem and given.get("sure") != one.id:
+        what = f"Nobody can say what the backup {one.id} holds, and its file may still be whole: {one.problem} To delete it all the same, say its id twice."
+        raise BadRequest(what=what)
+    with locked(context.state, vault, one.instance):
         proven = [other for other in vault.backups(one.instance) if other.proven]
         if proven == [one] and given.get("sure") != one.id:
             raise BadRequest(what=f"{one.id} is the only backup of this library that is proven. To delete it all the same, say its id twice.")
@@ -92,18 +100,25 @@ def forget(given: dict[str, Any], context: Context) -> dict[str, Any]:
 def pin(given: dict[str, Any], context: Context) -> dict[str, Any]:
     """Keep a backup for good, or not any longer: {"vault", "backup", "pinned": bool}."""
     vault, one = _find(given, context)
-    with locked(context.state, vault.id, one.instance):
+    with locked(context.state, vault, one.instance):
         told = {key: value for key, value in one.card.items() if key not in ("format", "version", "name", "checksum")}
         vault.write_card(one.stem, one.card["format"], **{**told, "pinned": bool(given.get("pinned"))})
     return {"backup": one.id, "pinned": bool(given.get("pinned"))}
 
 
-def _find(given: dict[str, Any], context: Context) -> tuple[Vault, Backup]:
+def _find(given: dict[str, Any], context: Context, *, unreadable: bool = False) -> tuple[Vault, Backup]:
+    """The vault and the backup that is named; with `unreadable` also one whose card cannot be read, if its id is given in full."""
     vault = Vault.open(store_at(place(str(given.get("vault") or ""), context)))
     name = str(given.get("backup") or "")
     if len(name) < 4:
         raise BadRequest(what="Name the backup by its id, or at least four letters of it.")
-    return vault, vault.find(name)
+    try:
+        return vault, vault.find(name)
+    except VaultDamaged:
+        found = [one for one in vault.backups() if unreadable and one.id == name]
+        if len(found) != 1:
+            raise
+        return vault, found[0]
 
 
 def choose_habits(given: dict[str, Any], context: Context) -> dict[str, Any]:

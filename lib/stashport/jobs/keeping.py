@@ -14,7 +14,8 @@ def judged(vault: Vault, instance: str, policy: Policy, *, proven_now: bool) -> 
     """What the policy says of each backup of an instance, newest first.  Backups of different sorts (full, portable, filtered) never evict each other."""
     backups = {one.stem: one for one in vault.backups(instance)}
     items = [
-        Item(stem, one.time, str(one.card.get("series", one.card.get("kind", ""))), one.proven, sum(one.card.get("counts", {}).values()),
+        Item(stem, one.time, str(one.card.get("series", one.card.get("kind", ""))), one.proven and not one.card.get("incomplete"),
+             sum(one.card.get("counts", {}).values()),
              failed=bool(one.problem) or one.level == "failed" or bool(one.card.get("damaged")), pinned=bool(one.card.get("pinned")))
         for stem, one in backups.items()
     ]

@@ -181,5 +181,5 @@ OPERATIONS: dict[str, Callable[[dict[str, Any], State, Path], Answer]] = {
     "presets": _presets, "savePreset": _save_preset, "deletePreset": _delete_preset,
     "backups": _backups("viewed", "vault_place"), "backupNews": _backup_news, "forgetBackup": _backups("forget"), "pinBackup": _backups("pin"),
     "backupHabits": _backups("choose_habits"), "vaultSetup": _backups("vault_setup", "vault_setup"), "vaultConfirm": _backups("vault_confirm", "vault_setup"),
-    "vaultSheet": _backups("vault_sheet", "vault_setup"),
+    "vaultSheet": _backups("vault_sheet", "vault_setup"), "vaultRewrap": _backups("vault_rewrap", "vault_setup"),
 }

@@ -58,8 +58,13 @@ def operation(mode: str, arguments: dict[str, Any], server: dict[str, Any], stat
     use(state)
     try:
         if mode == "schedule":
-            answer = schedule({key: value for key, value in arguments.items() if key != "mode"}, Context(state, _address(arguments, server)))
-            return {"ok": True, **answer, **({"resident": ensure(state, server)} if arguments.get("action") in ("add", "change", "enable") else {})}
+            context = Context(state, _address(arguments, server))
+            answer = schedule({key: value for key, value in arguments.items() if key != "mode"}, context)
+            if arguments.get("action") in ("add", "change", "enable"):
+                answer["resident"] = ensure(state, server)
+                plan = _find(plans.read(state).plans, answer["entry"])
+                answer["remarks"] = _remarks(plan, context, starts=answer["resident"]["running"])
+            return {"ok": True, **answer}
         resident = ensure(state, server)
         if mode == "catch-up" and not resident["running"]:
             from stashport.jobs.scheduled import run_due
@@ -237,10 +242,10 @@ def _no_secrets(found: Any) -> None:
         _no_secrets(value)
 
 
-def _remarks(plan: plans.Plan, context: Context) -> list[str]:
-    """What the owner of an entry should know: who will start it, and a vault that goes with its container."""
+def _remarks(plan: plans.Plan, context: Context, *, starts: bool = False) -> list[str]:
+    """What the owner of an entry should know: who will start it, unless somebody `starts` it for sure, and a vault that goes with its container."""
     who = starters.who_starts(context.state)
-    found = [] if who["starts"] else [who["text"]]
+    found = [] if starts or who["starts"] or not plan.entry.enabled else [who["text"]]
     if plan.entry.verb == "backup" and starters.in_container():
         from stashport.jobs.vaults import place
 

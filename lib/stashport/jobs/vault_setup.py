@@ -90,9 +90,10 @@ def vault_rewrap(given: dict[str, Any], context: Context) -> dict[str, Any]:
     from stashport.bundle.cards import dump
     from stashport.bundle.vault_keys import rewrap
 
+    passphrase = _secret(given, "newSecret", context) or context.new_passphrase  # First: what fails below must not leave it lying about.
     vault = reach(str(given.get("vault") or ""), _without_secrets(context)).vault
     secret = _opened(vault, given, context)
-    encryption = rewrap(vault, secret, passphrase=_secret(given, "newSecret", context) or context.new_passphrase, recipients=_recipients(given))
+    encryption = rewrap(vault, secret, passphrase=passphrase, recipients=_recipients(given))
     if encryption != vault.encryption:
         vault.store.write(HEAD, dump({**vault.card, "encryption": encryption}))
         vault = Vault.open(vault.store)

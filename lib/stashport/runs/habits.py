@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from stashport.atomic import file_error, write_text
 from stashport.runs.state import State
+from stashport.runs.wording import timestamp
 
 _HABITS, _LATEST = "backup.json", "latest-backup.json"
 KEYS = ("vault", "keep", "proof", "compress", "secrets", "generated", "kind")
@@ -28,9 +30,9 @@ def latest(state: State) -> dict[str, Any]:
 
 
 def note_proven(state: State, told: dict[str, Any]) -> None:
-    """Remember a backup that was just proven, unless a newer one is known; a failure before it is forgotten."""
+    """Remember a backup that was just proven, unless a newer one is known, and that not by a wrong clock; a failure before it is forgotten."""
     known = latest(state).get("proven") or {}
-    if str(known.get("time", "")) <= str(told["time"]):
+    if str(known.get("time", "")) <= str(told["time"]) or str(known["time"]) > timestamp(time.time()):
         _save(state, _LATEST, {"proven": told})
 
 

@@ -47,6 +47,8 @@ def recognise(state: State, place: str, sample: list[str], name: str = "", *, as
     if found is None or (as_new and found is not there):
         found, remark = {"id": str(uuid.uuid4()), "name": name}, "" if as_new else remark
         known.append(found)
+    if len(sample) < _ENOUGH <= len(found.get("sample", ())):  # damaged or emptied: what it was known by is not forgotten for that
+        sample = found["sample"]
     found.update(place=place, sample=sample, name=name or found["name"])
     for other in known:
         if other is not found and other["place"] == place:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from stashport.bundle.members import unfit
 from stashport.errors import ServerError
+from stashport.model.scrub import without_secrets_in
 from stashport.model.settings import without_secrets
 from stashport.stash.connection import Connection
 from stashport.stash.source import Opened, database_of
@@ -26,7 +27,16 @@ _ASKED = """query StashPortBelongings{systemStatus{configPath workingDir} config
     scrapers:installedPackages(type:Scraper){package_id name version date sourceURL}}"""
 # Logins of config.yml that go by names of their own; what else sounds secret goes as well.
 _LOGINS = ("username", "password", "api_key", "jwt_secret_key", "session_store_key", "handy_key", "proxy")
-_MAY_BE_SECRET = re.compile(rb"(?i)(cookie|api[-_ ]?key|apikey|token|passw|secret|authorization|bearer|session)[\"']?\s*[:=]")
+_SECRETS = rb"(?:cookie|api[-_ ]?key|token|passw|passphrase|pwd|secret|credential|authorization|bearer|session)"
+# A value after such a name; such a name as a value itself ("Key: Authorization" of a scraper's headers, its value on the next line); a browser's list.
+_MAY_BE_SECRET = re.compile(
+    rb"(?i)" + _SECRETS + rb"[\w-]{0,40}[\"']?\s*[:=]|\b(?:key|name|header)[\"']?\s*[:=]\s*[\"']?[\w-]{0,40}" + _SECRETS + rb"|HTTP Cookie File"
+)
+
+
+def _may_be_secret(data: bytes) -> bool:
+    text = data.decode("utf-8", "replace")
+    return bool(_MAY_BE_SECRET.search(data)) or without_secrets_in(text) != text
 
 
 class Thing(NamedTuple):
@@ -34,6 +44,12 @@ class Thing(NamedTuple):
 
     name: str
     data: bytes | Path
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(OSError):  # gone meanwhile: whoever opens it says so
+        return path.stat().st_size
+    return 0
 
 
 class Belongings:
@@ -109,7 +125,7 @@ class Belongings:
         try:
             told = yaml.safe_load(data)
         except (yaml.YAMLError, RecursionError) as error:
-            self._left_out(f"config/{CONFIG}", f"it is no YAML ({str(error).splitlines()[0]})")
+            self.left_out(f"config/{CONFIG}", f"it is no YAML ({str(error).splitlines()[0]})")
             return
         removed: list[str] = []
         clean = without_secrets({key: value for key, value in told.items() if key not in _LOGINS}, removed) if isinstance(told, dict) else {}
@@ -125,7 +141,7 @@ class Belongings:
         data = self._read(path, name)
         if data is None:
             return
-        if not _MAY_BE_SECRET.search(data):
+        if not _may_be_secret(data):
             yield Thing(f"config/{name}", data)
         elif self._secrets:
             yield Thing(f"secrets/{name}", data)
@@ -143,12 +159,12 @@ class Belongings:
             for file in sorted(files):
                 path = Path(root, file)
                 inner = f"{name}/{path.relative_to(folder).as_posix()}"
-                if path.is_symlink() or unfit(f"config/{inner}") or (largest and path.stat().st_size > largest):
-                    self._left_out(inner, "it is a link, very large, or has a name that a backup cannot hold")
+                if path.is_symlink() or unfit(f"config/{inner}") or (largest and _size(path) > largest):
+                    self.left_out(inner, "it is a link, very large, or has a name that a backup cannot hold")
                     continue
                 number += 1
                 if largest and number > _MOST:
-                    self._left_out(inner, "there are too many files")
+                    self.left_out(inner, "there are too many files")
                     return
                 if largest:
                     yield from self._file(path, inner)
@@ -158,7 +174,9 @@ class Belongings:
     def _place(self, setting: str) -> Path | None:
         told = self._told.get("configuration", {}).get("general", {}).get(setting)
         folder = Path(self._told["systemStatus"]["workingDir"]) / told if told else None
-        return folder if folder and folder.is_dir() else None
+        with contextlib.suppress(OSError):  # another user's folders may not be looked into
+            return folder if folder and folder.is_dir() else None
+        return None
 
     def _read(self, path: Path, name: str) -> bytes | None:
         try:
@@ -167,9 +185,10 @@ class Belongings:
             reason = "it is very large"
         except OSError as error:
             reason = error.strerror or str(error)
-        self._left_out(f"config/{name}", reason)
+        self.left_out(f"config/{name}", reason)
         return None
 
-    def _left_out(self, name: str, reason: str) -> None:
+    def left_out(self, name: str, reason: str) -> None:
+        """Note that something is not inside, and why."""
         self.not_inside[name] = reason
         self.warnings.append(f"{name} was left out: {reason}.")

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stashport.atomic import file_error
-from stashport.errors import DatabaseDamaged, DiskFull, NoSuchSource
+from stashport.errors import DatabaseBusy, DatabaseDamaged, DiskFull, NoSuchSource
 
 _PAGES = 4096
+_BUSY, _LOCKED = 5, 6  # SQLite's numbers, which Python names from 3.11 on
+_PAUSE, _PATIENCE = 0.25, 30.0  # seconds
 _READING = frozenset({sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_ATTACH,
                       sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_RECURSIVE})
 
@@ -32,7 +34,7 @@ def snapshot(source: Path, target: Path, check_stop: Callable[[], None] = lambda
     """Copy a database, which may be in use, to a file that is not there yet.
 
     check_stop   called between tables; may raise
-    Errors: NoSuchSource, DiskFull, CannotWrite; DatabaseDamaged when not even its pages can be copied.
+    Errors: NoSuchSource, DiskFull, CannotWrite, DatabaseBusy; DatabaseDamaged when not even its pages can be copied.
     """
     try:
         try:
@@ -40,7 +42,7 @@ def snapshot(source: Path, target: Path, check_stop: Callable[[], None] = lambda
         except _Odd as odd:
             reason, damaged = str(odd), False
         except sqlite3.DatabaseError as error:
-            if "full" in str(error):
+            if "full" in str(error) or "locked" in str(error):
                 raise
             reason, damaged = str(error), True
         else:
@@ -52,6 +54,8 @@ def snapshot(source: Path, target: Path, check_stop: Callable[[], None] = lambda
         target.unlink(missing_ok=True)
         if "full" in str(error):
             raise DiskFull(place=target.parent, free="not enough", needed="more") from error
+        if "locked" in str(error):
+            raise DatabaseBusy(place=source, reason=error) from error
         raise DatabaseDamaged(place=source, reason=error) from error
     except OSError as error:
         target.unlink(missing_ok=True)
@@ -120,4 +124,13 @@ def _quoted(name: str) -> str:
 def _copy_pages(source: Path, target: Path, check_stop: Callable[[], None]) -> None:
     with contextlib.closing(sqlite3.connect(_address(source), uri=True, timeout=30)) as one, contextlib.closing(sqlite3.connect(target)) as other:
         one.execute("PRAGMA query_only=ON")
-        one.backup(other, pages=_PAGES, progress=lambda *_: check_stop())
+        waited = 0
+
+        def progress(status: int, _left: int, _total: int) -> None:
+            nonlocal waited
+            check_stop()
+            waited = waited + 1 if status in (_BUSY, _LOCKED) else 0
+            if waited * _PAUSE > _PATIENCE:  # it would try for ever
+                raise sqlite3.OperationalError("database is locked")
+
+        one.backup(other, pages=_PAGES, progress=progress, sleep=_PAUSE)
