@@ -193,6 +193,17 @@ interface Starter {
   text: string;
 }
 
+/** Who is told how a run of an entry ended. */
+interface Notice {
+  /** webhook, ntfy or deadman */
+  kind: string;
+  url: string;
+  /** of webhook and ntfy: failed, partial, overdue, ok */
+  on?: string[];
+  /** of deadman: whether a failed run is told as well */
+  fail?: boolean;
+}
+
 /** An entry of the timetable. */
 interface PlanEntry {
   id: string;
@@ -207,6 +218,9 @@ interface PlanEntry {
   lastGood: string | null;
   lastResult: string | null;
   lastRun: string | null;
+  notices: Notice[];
+  /** minutes behind others in Stash's queue */
+  maxWait: number;
   running: boolean;
   next: string[];
   /** seconds */
@@ -219,6 +233,10 @@ interface InstallTexts {
   texts: Record<string, string>;
   commands: string[];
   remarks: string[];
+  /** after it was asked for: places, commands that were run, and what is left to do by hand */
+  written: string[];
+  done: string[];
+  todo: string[];
 }
 
 /** A backup as the vault's cards tell of it. */

@@ -140,29 +140,33 @@ function Actions({ backup, busy, asked, onVerify, onCarry, onPin, onDelete }) {
     ),
     backup.problem ? null : button(icons.faDownload, "Download as one file", () => onCarry(backup)),
     backup.problem ? null : button(icons.faThumbtack, backup.pinned ? "Unpin" : "Pin, so that it stays", onPin, { "aria-pressed": backup.pinned }),
-    backup.problem ? null : button(icons.faTrash, "Delete…", onDelete, { "aria-expanded": asked })
+    button(icons.faTrash, "Delete…", onDelete, { "aria-expanded": asked })
   );
 }
 
-/** The second step: what goes is named, and for the last good one its id is typed. @param {{backup: Backup, last: boolean, busy: boolean, onKeep: () => void, onDelete: (sure: string) => void}} props */
+/** The second step: what goes is named; for the last good one, and for one of which nobody can say what it holds, its id is typed. @param {{backup: Backup, last: boolean, busy: boolean, onKeep: () => void, onDelete: (sure: string) => void}} props */
 function Deleting({ backup, last, busy, onKeep, onDelete }) {
   const [typed, setTyped] = useState("");
   const first = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     if (first.current) first.current.focus();
   }, []);
-  const sure = !last || typed.trim() === backup.id;
+  const typing = last || Boolean(backup.problem);
+  const sure = !typing || typed.trim() === backup.id;
+  const holds = backup.problem
+    ? " Its card cannot be read, so nobody can say from here what it holds. The file itself may still be whole and can be opened by hand, as docs/recovery.md shows. A copy of the card, put back, mends it too."
+    : ` It holds ${contents(backup)}${backup.note ? ` and is noted as ${quoted(backup.note)}` : ""}. Images that other backups need stay.`;
   return h(
     "div",
     { className: "sp-warn", role: "group", "aria-label": `Delete the backup of ${dayTime(backup.time)}?` },
-    h("p", { className: "mb-1" }, h("strong", null, `Delete the backup of ${dayTime(backup.time)} for good?`), ` It holds ${contents(backup)}${backup.note ? ` and is noted as ${quoted(backup.note)}` : ""}. Images that other backups need stay.`),
+    h("p", { className: "mb-1" }, h("strong", null, `Delete the backup of ${dayTime(backup.time)} for good?`), holds),
     last ? h("p", { className: "mb-1 text-danger" }, h(Icon, { icon: icons.faTriangleExclamation, className: "mr-1" }), "It is the only proven backup. Without it there is none.") : null,
-    last ? h("div", { className: "sp-short mb-2" }, h(Input, { id: `sp-sure-${backup.id}`, label: h(Fragment, null, "Type its id, ", h("code", null, backup.id), ", to delete it all the same"), autoComplete: "off", spellCheck: false, value: typed, onChange: setTyped })) : null,
+    typing ? h("div", { className: "sp-short mb-2" }, h(Input, { id: `sp-sure-${backup.id}`, label: h(Fragment, null, "Type its id, ", h("code", null, backup.id), ", to delete it all the same"), autoComplete: "off", spellCheck: false, value: typed, onChange: setTyped })) : null,
     h(
       "div",
       { className: "sp-buttons mt-2" },
       h(B.Button, { ref: first, variant: "secondary", size: "sm", onClick: onKeep }, "Keep it"),
-      h(B.Button, { variant: "danger", size: "sm", disabled: busy || !sure, onClick: () => onDelete(last ? typed.trim() : "") }, `Delete the backup of ${dateOf(backup.time)}`)
+      h(B.Button, { variant: "danger", size: "sm", disabled: busy || !sure, onClick: () => onDelete(typing ? typed.trim() : "") }, `Delete the backup of ${dateOf(backup.time)}`)
     )
   );
 }

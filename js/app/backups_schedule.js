@@ -3,6 +3,7 @@
 import { B, Icon, h, icons, useEffect, useRef, useState } from "./host.js";
 import { ask, learnBackup, problemOf } from "./ask.js";
 import { ahead, dayTime } from "./backups_words.js";
+import { NoticesFields, noticesOf, noticesProblem, noticesWords } from "./backups_notices.js";
 import { Starter } from "./backups_starter.js";
 import { DAYS, MONTH_DAYS, nameOf, proposed, scheduleOf, typedOf } from "./backups_times.js";
 import { useGuarded } from "./guarded.js";
@@ -31,19 +32,22 @@ export function ScheduleSection({ glance, encrypted, onChanged }) {
   useEffect(() => {
     if (open && !entries) guarded(read);
   }, [open]);
+  /** What stands in the timetable now, and who starts it. */
+  const learn = async () => {
+    await read();
+    const status = await ask({ mode: "schedule", action: "status" });
+    learnBackup({ schedule: status });
+    if (here.current) onChanged(status);
+  };
   /** @param {Record<string, any>} args */
   const change = (args) =>
     guarded(async () => {
       const answer = await ask({ mode: "schedule", ...args });
       if (here.current) {
-        // Who starts it has a place of its own below, and may have changed with this.
-        setRemarks((answer.remarks || []).filter((/** @type {string} */ one) => !starter || one !== starter.text));
+        setRemarks(answer.remarks || []);
         setEditing(null);
       }
-      await read();
-      const status = await ask({ mode: "schedule", action: "status" });
-      learnBackup({ schedule: status });
-      if (here.current) onChanged(status);
+      await learn();
     });
   const summary = glance ? (glance.scheduled ? (glance.next ? `Next ${ahead(glance.next)}` : "Set") : "None: nothing is backed up by itself") : "";
   return h(
@@ -56,7 +60,7 @@ export function ScheduleSection({ glance, encrypted, onChanged }) {
       : entries
         ? h("div", { className: "sp-block" }, h(B.Button, { variant: "secondary", disabled: busy, onClick: () => setEditing("new") }, h(Icon, { icon: icons.faPlus, className: "mr-2" }), "Add another"))
         : null,
-    starter && entries ? h(Starter, { starter, remarks, needed: entries.some((one) => one.enabled) }) : null
+    starter && entries ? h(Starter, { starter, remarks, needed: entries.some((one) => one.enabled), onChanged: learn }) : null
   );
 }
 
@@ -77,6 +81,7 @@ function EntryRow({ entry, busy, onEdit, onEnable, onRemove }) {
       h("strong", null, entry.name),
       h("div", null, `${entry.verb === "verify" ? "Verifies" : "Backs up"} ${entry.text}.`),
       h("div", { className: "sub-heading" }, entry.enabled ? `${last}${entry.next[0] ? ` Next ${ahead(entry.next[0])}.` : ""}` : `Off. ${last}`),
+      entry.notices.length ? h("div", { className: "sub-heading" }, noticesWords(entry.notices)) : null,
       entry.overdue ? h("div", { className: "text-danger" }, h(Icon, { icon: icons.faCircleXmark, className: "mr-1" }), `Overdue: its last good run was ${entry.lastGood ? ago(entry.lastGood) : "never"}.`) : null
     ),
     asked
@@ -126,6 +131,7 @@ function Editor({ entry, encrypted, busy, onSave, onCancel }) {
     };
   }, [key]);
   const known = next && next.key === key ? next : null;
+  const unready = noticesProblem(typed.notices, typed.maxWait);
   /** @param {string} id @param {string} label @param {string} value @param {string[][]} options @param {(value: string) => void} onChange */
   const select = (id, label, value, options, onChange) =>
     h(Labelled, { id, label }, h(B.Form.Control, { as: "select", id, className: "input-control", value, onChange: (/** @type {any} */ event) => onChange(event.currentTarget.value) }, options.map(([one, name]) => h("option", { key: one, value: one }, name))));
@@ -135,7 +141,7 @@ function Editor({ entry, encrypted, busy, onSave, onCancel }) {
       className: "sp-block",
       onSubmit: (/** @type {any} */ event) => {
         event.preventDefault();
-        if (!busy && known) onSave({ name: typed.name.trim() || nameOf(typed.verb, known.text), verb: typed.verb, schedule, enabled: true, ...(typed.verb === "verify" ? { config: { backup: "latest", level: typed.level } } : {}) });
+        if (!busy && known && !unready) onSave({ name: typed.name.trim() || nameOf(typed.verb, known.text), verb: typed.verb, schedule, enabled: entry ? entry.enabled : true, notices: noticesOf(typed.notices), maxWait: Number(typed.maxWait), ...(typed.verb === "verify" ? { config: { backup: "latest", level: typed.level } } : {}) });
       },
     },
     h(
@@ -154,10 +160,12 @@ function Editor({ entry, encrypted, busy, onSave, onCancel }) {
     ),
     encrypted && typed.verb === "verify" && typed.level !== "quick" ? h(Warn, null, "The vault is encrypted, and this machine cannot open it by itself: only a quick look works without you. Every backup is opened and counted while it is made.") : null,
     problem ? h(ProblemBox, { problem }) : h("div", { role: "status", className: "mt-3" }, known ? h(Dates, { known }) : h("span", { className: "text-muted" }, "Looking when that is…")),
+    h(NoticesFields, { notices: typed.notices, maxWait: typed.maxWait, onChange: set }),
+    unready ? h("p", { id: "sp-when-reason", className: "text-warning mt-2 mb-0" }, unready) : null,
     h(
       "div",
       { className: "sp-buttons mt-3" },
-      h(B.Button, { type: "submit", variant: "primary", disabled: busy || !known }, entry ? "Save" : typed.verb === "verify" ? "Verify by itself" : "Back up by itself"),
+      h(B.Button, { type: "submit", variant: "primary", disabled: busy || !known || Boolean(unready), "aria-describedby": unready ? "sp-when-reason" : undefined }, entry ? "Save" : typed.verb === "verify" ? "Verify by itself" : "Back up by itself"),
       onCancel ? h(B.Button, { variant: "secondary", disabled: busy, onClick: onCancel }, "Leave it as it is") : null
     )
   );

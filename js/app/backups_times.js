@@ -2,7 +2,7 @@
 
 import { capital } from "./words.js";
 
-/** @typedef {{verb: string, level: string, name: string, every: string, at: string, minute: string, weekdays: string[], day: string, hours: string, cron: string}} Typed */
+/** @typedef {{verb: string, level: string, name: string, every: string, at: string, minute: string, weekdays: string[], day: string, hours: string, cron: string, notices: Notice[], maxWait: string}} Typed */
 
 /** @type {string[][]} */
 export const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"].map((day) => [day, capital(day)]);
@@ -10,7 +10,7 @@ export const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "sa
 export const MONTH_DAYS = [...Array.from({ length: 31 }, (_, index) => [String(index + 1), String(index + 1)]), ["last", "The last one"]];
 
 /** At four, with a minute of its own, so that not everybody's disk works at the same moment. @returns {Typed} */
-export const proposed = () => ({ verb: "backup", level: "full", name: "", every: "day", at: `04:${String(Math.floor(Math.random() * 60)).padStart(2, "0")}`, minute: "0", weekdays: ["sunday"], day: "1", hours: "6", cron: "" });
+export const proposed = () => ({ verb: "backup", level: "full", name: "", every: "day", at: `04:${String(Math.floor(Math.random() * 60)).padStart(2, "0")}`, minute: "0", weekdays: ["sunday"], day: "1", hours: "6", cron: "", notices: [], maxWait: "60" });
 
 /** @param {Typed} typed @returns {any} */
 export function scheduleOf({ every, at, minute, weekdays, day, hours, cron }) {
@@ -25,9 +25,9 @@ export function scheduleOf({ every, at, minute, weekdays, day, hours, cron }) {
 export const nameOf = (verb, text) => capital(`${verb === "verify" ? "verify" : "back up"} ${text}`).slice(0, 80);
 
 /** @param {PlanEntry} entry @returns {Typed} */
-export function typedOf({ name, verb, config, schedule, text }) {
+export function typedOf({ name, verb, config, schedule, text, notices, maxWait }) {
   // A name that only said the times says the new ones.
-  const typed = { ...proposed(), name: name === nameOf(verb, text) ? "" : name, verb, level: String(config.level || "full") };
+  const typed = { ...proposed(), name: name === nameOf(verb, text) ? "" : name, verb, level: String(config.level || "full"), notices, maxWait: String(maxWait) };
   if (schedule.everyHours) return { ...typed, every: "hours", hours: String(schedule.everyHours) };
   if (schedule.cron) return { ...typed, every: "cron", cron: schedule.cron };
   if (schedule.every === "hour") return { ...typed, every: "hour", minute: String(Number(schedule.at.slice(1))) };

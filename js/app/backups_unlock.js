@@ -1,7 +1,7 @@
 // What opens an encrypted vault, asked for when a run has to read it: used once, and kept nowhere.
 
 import { B, h, useEffect, useRef, useState } from "./host.js";
-import { ask } from "./ask.js";
+import { handed } from "./backups_secrets.js";
 import { PassphraseFields, noSecrets } from "./encryption.js";
 import { useGuarded } from "./guarded.js";
 import { Choices, Input, ProblemBox } from "./parts.js";
@@ -22,8 +22,6 @@ export function Unlock({ words, keyName, carrying, onOpen, onCancel }) {
   }, []);
   const locking = carrying && lock === "passphrase";
   const ready = Boolean(typed.trim()) && (!locking || (Boolean(secrets.passphrase.trim()) && secrets.passphrase === secrets.again));
-  /** @param {string} value @returns {Promise<string>} */
-  const handed = async (value) => (await ask({ mode: "secret", value })).id;
   const open = () =>
     guarded(async () => {
       const file = locking ? { encrypt: { secret: await handed(secrets.passphrase) } } : carrying ? { plain: true } : {};

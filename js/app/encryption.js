@@ -50,8 +50,8 @@ export function EncryptionSection({ choice, set, secrets, setSecrets }) {
   );
 }
 
-/** A passphrase, typed twice. @param {SecretProps & {id: string}} props */
-export function PassphraseFields({ secrets, setSecrets, id: own }) {
+/** A passphrase, typed twice. @param {SecretProps & {id: string, label?: string}} props */
+export function PassphraseFields({ secrets, setSecrets, id: own, label = "Passphrase" }) {
   const [shown, setShown] = useState(false);
   const differ = Boolean(secrets.again) && secrets.passphrase !== secrets.again;
   const blank = Boolean(secrets.passphrase) && !secrets.passphrase.trim();
@@ -77,7 +77,7 @@ export function PassphraseFields({ secrets, setSecrets, id: own }) {
     h(
       "div",
       { className: "sp-filter-grid" },
-      h(Labelled, { id: own, label: "Passphrase" }, field(own, secrets.passphrase, (passphrase) => setSecrets({ ...secrets, passphrase }), blank)),
+      h(Labelled, { id: own, label }, field(own, secrets.passphrase, (passphrase) => setSecrets({ ...secrets, passphrase }), blank)),
       h(Labelled, { id: `${own}-again`, label: "The same again" }, field(`${own}-again`, secrets.again, (again) => setSecrets({ ...secrets, again }), differ))
     ),
     h(

@@ -1,6 +1,6 @@
 // Which records of the ticked kinds: Stash's saved filters and its own pickers, days, ratings, and fields that have a value or none.
 
-import { B, C, Select, h, useState } from "./host.js";
+import { B, C, Fragment, Select, h, useState } from "./host.js";
 import { chosenKinds } from "./choice.js";
 import { BELOW, DAYS, PICKED_KINDS, fieldLabel, filterSummary, isFiltered, noFilters } from "./filters.js";
 import { FoldSection, Input, Labelled, ProblemBox } from "./parts.js";
@@ -25,8 +25,6 @@ export function FiltersSection({ choice, set, hello, problem }) {
   // What came from one of Stash's lists the page has said above.
   const [open, setOpen] = useState(active && !Object.values(choice.lists).some((list) => list.from === "list"));
   const native = useSaved(choice, set, open);
-  /** @param {Partial<Filters>} part */
-  const change = (part) => set({ filters: { ...choice.filters, ...part } });
   return h(
     FoldSection,
     {
@@ -38,6 +36,21 @@ export function FiltersSection({ choice, set, hello, problem }) {
       // Outside of what folds away: nobody should miss why the numbers are missing.
       always: [native.element, native.problem ? h(ProblemBox, { key: "saved", problem: native.problem }) : null, problem ? h(ProblemBox, { key: "count", problem }) : null],
     },
+    h(FilterFields, { choice, set, hello, native })
+  );
+}
+
+/**
+ * All filters, for whichever page draws them.
+ * @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, native: ReturnType<typeof useSaved>}} props `native`: the saved filters, whose own `element` the page draws as well
+ */
+export function FilterFields({ choice, set, hello, native }) {
+  const kinds = chosenKinds(choice, hello);
+  /** @param {Partial<Filters>} part */
+  const change = (part) => set({ filters: { ...choice.filters, ...part } });
+  return h(
+    Fragment,
+    null,
     h(Lists, { choice, set, kinds, native }),
     h(
       "div",
@@ -64,8 +77,8 @@ export function FiltersSection({ choice, set, hello, problem }) {
     h(
       "div",
       { className: "sp-block" },
-      h("p", { className: "sub-heading" }, "A record leaves when it matches all that is set here. What a kind does not have does not narrow it. The numbers above show what is left."),
-      h(B.Button, { variant: "secondary", size: "sm", disabled: !active, onClick: () => set({ filters: noFilters(), lists: {} }) }, "Clear all filters")
+      h("p", { className: "sub-heading" }, "A record is taken when it matches all that is set here. What a kind does not have does not narrow it. The numbers above show what is left."),
+      h(B.Button, { variant: "secondary", size: "sm", disabled: !isFiltered(choice, kinds), onClick: () => set({ filters: noFilters(), lists: {} }) }, "Clear all filters")
     )
   );
 }

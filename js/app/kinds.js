@@ -38,7 +38,7 @@ export function KindsSection({ choice, set, hello, counts, stays = [] }) {
       h("span", { className: "sp-count" }, h("strong", null, sum === null ? "…" : count(sum)), h("span", { className: "sr-only" }, " records chosen"))
     ),
     hello.kinds.map((kind) => h(KindRow, { key: kind.name, kind, choice, set, counts, off: !usable.includes(kind), stays: stays.includes(kind.plural) })),
-    h(RelatedRow, { choice, set, hello, counts })
+    h(RelatedRow, { choice, set, hello })
   );
 }
 
@@ -102,8 +102,8 @@ function FieldPicker({ kind, choice, set, chosen }) {
   );
 }
 
-/** Records that the ticked ones point to. @param {Props} props */
-function RelatedRow({ choice, set, hello }) {
+/** Records that the ticked ones point to. @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello}} props */
+export function RelatedRow({ choice, set, hello }) {
   const can = canRelate(choice, hello);
   return h(
     "div",

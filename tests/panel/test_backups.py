@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_stash
 PAGE = f"{HOME}/backups"
 PASSPHRASE = "correct horse battery"
+NEW = "staple of another stable"
 ROW = ".sp-backups tbody > tr:not(.sp-under)"
 
 
@@ -129,8 +130,90 @@ def test_deleting_takes_two_steps(installed: RealStash, open_page: Callable[...,
     page.wait_for_selector("text=Nothing is in the vault yet.")
 
 
+def test_one_whose_card_is_damaged(installed: RealStash, open_page: Callable[..., Any]) -> None:
+    """It is said that its file may still be whole; it goes, file and all, only for who types its id."""
+    page = open_page(installed.url + PAGE)
+    page.wait_for_selector("h2:text-is('Backups')")
+    again(page)
+    (card,) = (file for file in state_of(installed).glob("vault/*/backups/*.json") if not file.name.endswith(".proof.json"))
+    card.write_text("{}", "utf-8")
+    page.reload()
+    page.click("[aria-label^='Delete…']")
+    assert "The file itself may still be whole" in page.inner_text("[role=group][aria-label^='Delete the backup of']")
+    delete = page.locator("button:has-text('Delete the backup of')")
+    page.fill("[id^=sp-sure-]", card.stem[-12:-1])
+    assert delete.is_disabled()
+    page.fill("[id^=sp-sure-]", card.stem[-12:])
+    delete.click()
+    page.wait_for_selector("text=Nothing is in the vault yet.")
+    assert not list(card.parent.glob("*"))
+
+
+def set_up_a_timer(page: Any, units: Path) -> None:
+    """Write systemd's files from the page, and take them away again; whether systemd answers here is told either way."""
+    page.select_option("#sp-install-kind", "systemd-user")
+    page.wait_for_selector("#sp-install code:has-text('OnCalendar')")
+    assert not units.exists()
+    page.click("button:text-is('Set it up')")
+    told = page.locator("#sp-install [role=status]:has-text('Written: ')")
+    told.wait_for()
+    files = sorted(units.glob("stash-port-*"))
+    assert [file.suffix for file in files] == [".service", ".timer"]
+    assert all(str(file) in told.inner_text() for file in files)
+    assert "systemctl --user enable --now" in told.inner_text()
+    shown = page.locator("#sp-install code").all_inner_texts()
+    assert [file.read_text("utf-8").strip() for file in files] == [text.strip() for text in shown[:2]]
+    page.click("button:text-is('Take it away again')")
+    page.wait_for_selector("#sp-install [role=status]:has-text('Changed or removed: ')")
+    assert not list(units.glob("stash-port-*"))
+
+
+def test_who_is_told(installed: RealStash, open_page: Callable[..., Any]) -> None:
+    """Notices and the longest wait of an entry are kept as they were set, come back for a change, and only their hosts are listed."""
+    page = open_page(installed.url + PAGE)
+    unfold(page, "Schedule")
+    save = "button:text-is('Back up by itself')"
+    page.wait_for_selector(f"{save}:enabled")
+    page.click("button:text-is('Being told, and waiting')")
+    for number, kind in enumerate(("webhook", "ntfy", "deadman")):
+        page.click("#sp-when-more button:has-text('notice') >> nth=-1")
+        page.select_option(f"#sp-notice-{number}-kind", kind)
+    assert page.is_disabled(save)
+    page.wait_for_selector("text=The address of a notice begins with https://")
+    for number, url in enumerate(("https://hooks.example/T0P", "https://ntfy.example/topic", "http://ping.example/one")):
+        page.fill(f"#sp-notice-{number}-url", url)
+    for event in ("failed", "partial", "overdue"):
+        page.click(f"label[for=sp-notice-1-{event}]")
+    assert page.is_disabled(save)
+    page.click("label[for=sp-notice-1-ok]")
+    page.click("label[for=sp-notice-2-fail]")
+    page.fill("#sp-when-wait", "10081")
+    assert page.is_disabled(save)
+    page.fill("#sp-when-wait", "5")
+    page.click(save)
+    page.wait_for_selector("text=Tells hooks.example, ntfy.example and ping.example.")
+    assert "T0P" not in page.inner_text(".sp-page")
+    (kept,) = json.loads((state_of(installed) / "timetable.json").read_text("utf-8"))["plans"]
+    assert kept["max_wait"] == 5
+    assert kept["notices"] == [
+        {"kind": "webhook", "url": "https://hooks.example/T0P", "on": ["failed", "partial", "overdue"]},
+        {"kind": "ntfy", "url": "https://ntfy.example/topic", "on": ["ok"]},
+        {"kind": "deadman", "url": "http://ping.example/one", "fail": True},
+    ]
+    page.click("label[for^=sp-entry-]")
+    page.click("button[aria-label^='Change Back up']")
+    assert page.input_value("#sp-when-wait") == "5"
+    page.click("[aria-label='Remove notice 1']")
+    page.click("button:text-is('Save')")
+    page.wait_for_selector("text=Tells ntfy.example and ping.example.")
+    page.wait_for_selector(".sp-preset:has-text('Off.')")
+    page.click("button[aria-label^='Remove Back up']")
+    page.click("button:text-is('Remove')")
+    page.wait_for_selector(save)
+
+
 def test_a_schedule(installed: RealStash, open_page: Callable[..., Any]) -> None:
-    """The next five dates are shown before it is saved; who starts it is said, and so is what a timer of the machine would look like."""
+    """The next five dates are shown before it is saved; who starts it is said; and a timer of the machine is shown, set up and taken away."""
     page = open_page(installed.url + PAGE)
     unfold(page, "Schedule")
     page.wait_for_selector(".sp-dates li")
@@ -144,7 +227,11 @@ def test_a_schedule(installed: RealStash, open_page: Callable[..., Any]) -> None
     times = page.locator(".sp-dates time").evaluate_all("all => all.map(one => one.getAttribute('datetime'))")
     assert len(times) == 5
     assert all("T04:12:00" in time for time in times)
-    page.click("button:text-is('Back up by itself')")
+    with page.expect_response(lambda one: '"action":"add"' in (one.request.post_data or "")) as added:
+        page.click("button:text-is('Back up by itself')")
+    answer = added.value.json()["data"]["runPluginOperation"]
+    assert answer["resident"]["running"] is True
+    assert not [remark for remark in answer["remarks"] if "Nothing starts" in remark]
     page.wait_for_selector("strong:text-is('Back up every Wednesday and Sunday at 04:12')")
     page.wait_for_selector(".sp-state:has-text('Next backup')")
     page.wait_for_selector("[role=status]:has-text('A process beside Stash starts what is due')")
@@ -153,6 +240,8 @@ def test_a_schedule(installed: RealStash, open_page: Callable[..., Any]) -> None
     for kind, words in (("systemd-user", "OnCalendar"), ("cron", "schedule run-due"), ("docker", "docker exec"), ("windows", "<Task ")):
         page.select_option("#sp-install-kind", kind)
         page.wait_for_selector(f"#sp-install code:has-text('{words}')")
+        assert page.locator("#sp-install button:text-is('Set it up')").count() == (kind in ("systemd-user", "cron"))
+    set_up_a_timer(page, installed.folder / ".config/systemd/user")
     page.click("button[aria-label^='Change Back up']")
     page.click("label[for=sp-when-sunday]")
     page.wait_for_selector("text=Every Wednesday at 04:12, by the clock")
@@ -163,6 +252,27 @@ def test_a_schedule(installed: RealStash, open_page: Callable[..., Any]) -> None
     page.click("button[aria-label^='Remove Back up']")
     page.click("button:text-is('Remove')")
     page.wait_for_selector("button:text-is('Back up by itself')")
+
+
+def lock_anew(page: Any, key: str) -> None:
+    """Give the vault another passphrase: the old one opens it no longer, and the sheet that is printed with the new one is that of the same key."""
+    page.click("button:text-is('Another passphrase, or other keys')")
+    for secret in (NEW, PASSPHRASE):  # At first the wrong one.
+        page.fill("#sp-rekey-secret", secret)
+        page.fill("#sp-rekey-passphrase", NEW)
+        page.fill("#sp-rekey-passphrase-again", NEW)
+        page.click("button:text-is('Change it')")
+        page.wait_for_selector("#sp-rekey .sp-problem" if secret == NEW else "[role=status]:has-text('from now on the new passphrase opens the vault')")
+    page.fill("#sp-key-test", PASSPHRASE)
+    page.click("button:text-is('Test it')")
+    page.wait_for_selector("form:has(#sp-key-test) .sp-problem")
+    page.fill("#sp-key-test", NEW)
+    page.click("button:text-is('Test it')")
+    page.wait_for_selector("[role=status]:has-text('It opens the vault.')")
+    with page.expect_download() as coming:
+        page.click("button:text-is('Download it')")
+    assert key in Path(coming.value.path()).read_text("utf-8").replace("<wbr>", "")
+    page.click("button:text-is('Put it away')")
 
 
 def test_an_encrypted_vault(installed: RealStash, open_page: Callable[..., Any], tmp_path: Path) -> None:
@@ -200,9 +310,10 @@ def test_an_encrypted_vault(installed: RealStash, open_page: Callable[..., Any],
     config = started(page, lambda: page.click("button:text-is('Go on')"))["config"]
     page.wait_for_selector(".sp-sentence:has-text('1 good')")
     assert re.fullmatch("[0-9a-f]{32}", config["secret"])
+    lock_anew(page, key)
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, history.state])")
     written = [file.read_bytes() for folder in (state_of(installed), tmp_path) for file in folder.rglob("*") if file.is_file()]
-    for secret in (key, PASSPHRASE):
+    for secret in (key, PASSPHRASE, NEW):
         assert secret not in kept
         assert not [data for data in written if secret.encode() in data]
         assert secret not in installed.log()
@@ -224,12 +335,49 @@ def test_the_place(installed: RealStash, open_page: Callable[..., Any], tmp_path
     page.click("label[for=sp-backup-what-part]")
     page.click("label[for=sp-backup-kind-scenes]")
     args = started(page, lambda: page.click(".card button:text-is('Back up now')"))
-    assert args["config"] == {"kind": "auto", "kinds": ["performers", "tags", "studios"]}
+    assert args["config"] == {"kind": "auto", "kinds": ["tags", "studios", "performers"]}
     page.wait_for_selector(f"{ROW} >> text=A part")
     page.wait_for_selector(".sp-state:has-text('No backup yet.')")
     shutil.rmtree(tmp_path)
     page.reload()
     page.wait_for_selector(".sp-warn:has-text('Perhaps a disk or a share is not mounted')")
+
+
+def test_a_part_by_filters(installed: RealStash, open_page: Callable[..., Any]) -> None:
+    """A saved filter and a studio choose as they do on the export page: the numbers, the task and the backup agree with Stash's own."""
+    rated = {"rating100": {"modifier": "GREATER_THAN", "value": 40}, "studios": {"modifier": "INCLUDES", "value": ["2"], "depth": -1}}
+    question = "query($f: SceneFilterType) { findScenes(scene_filter: $f) { count } findStudio(id: 2) { name } }"
+    told = installed.gql(question, {"f": rated})
+    matching, studio = told["findScenes"]["count"], told["findStudio"]["name"]
+    assert 0 < matching < 300
+    given = {"mode": "SCENES", "name": "Well rated", "find_filter": {}, "ui_options": {}}
+    given["object_filter"] = {"rating100": {"modifier": "GREATER_THAN", "value": {"value": 40}}}
+    installed.gql("mutation($input: SaveFilterInput!) { saveFilter(input: $input) { id } }", {"input": given})
+    (state_of(installed) / "backup.json").unlink(missing_ok=True)  # Back to the usual place.
+    page = open_page(installed.url + PAGE)
+    page.click("label[for=sp-backup-what-part]")
+    for kind in ("performers", "tags", "studios"):
+        page.click(f"label[for=sp-backup-kind-{kind}]")
+    page.wait_for_selector("label[for=sp-backup-kind-scenes]:has-text('(300)')")
+    page.click("button:text-is('Only some of these records')")
+    page.select_option("#sp-saved-scenes", "Well rated")
+    page.click("#sp-filter-studios")
+    page.keyboard.type(studio)
+    page.locator(f".react-select__option:has-text({json.dumps(studio)})").first.click()
+    page.wait_for_selector(f"label[for=sp-backup-kind-scenes]:has-text('({matching})')")
+    page.click("label[for=sp-related-direct]")
+    words = page.inner_text("#sp-backup-words")
+    for part in ("scenes, only those in the saved filter “Well rated” and of the studio", studio, "with what they refer to", f"({matching} records chosen)"):
+        assert part in words
+    args = started(page, lambda: page.click(".card button:text-is('Back up now')"))
+    assert args["config"] == {
+        "kind": "auto", "kinds": ["scenes"], "related": "direct",
+        "filters": {"studios": ["studio:2"], "subStudios": True, "filter": {"scenes": {"rating100": {"modifier": "GREATER_THAN", "value": 40}}}},
+    }
+    page.wait_for_selector(".sp-verdict:has-text('Done')")
+    page.locator(f"{ROW}:has-text('A part') button:has-text('record')").first.click()
+    assert numbers(page.inner_text(".sp-under").split("Scenes:")[1]) == matching
+    assert "Performers:" in page.inner_text(".sp-under")
 
 
 def test_the_words_for_how_it_stands(installed: RealStash, open_page: Callable[..., Any]) -> None:
@@ -246,6 +394,13 @@ def test_the_words_for_how_it_stands(installed: RealStash, open_page: Callable[.
     for title in ("Schedule", "What is kept", "Place", "Encryption"):
         unfold(page, title)
     page.wait_for_selector(".sp-dates li")
+    page.click("button:text-is('Being told, and waiting')")
+    page.click("button:text-is('Add a notice')")
+    page.click("button:text-is('A timer of the machine, which needs nobody')")
+    page.wait_for_selector("#sp-install code")
+    page.click("label[for=sp-backup-what-part]")
+    page.click("button:text-is('Only some of these records')")
+    page.wait_for_selector("#sp-filter-text")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     module = f"plugin/stash_port/assets/app/{VERSION}/backups_words.js"
     say = f"([news, now]) => import(new URL('{module}', document.baseURI).href).then(words => words.backupState(news, null, Date.parse(now)))"

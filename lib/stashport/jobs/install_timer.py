@@ -83,6 +83,8 @@ def _write(timer: installing.Timer, command: installing.Command, minutes: int, s
         _put(path, installing.encoded(timer.kind, text))
         told["written"].append(str(path))
     _run_all(timer.commands, run, told)
+    if told["todo"]:  # it does not run yet: once somebody has done the rest, its calls will show that it does
+        return
     state.folder.mkdir(parents=True, exist_ok=True)
     write_text(state.folder / INSTALLED, json.dumps({"kind": timer.kind, "files": [str(path) for path in timer.files], "place": "your crontab"}))
 
