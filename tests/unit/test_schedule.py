@@ -538,3 +538,17 @@ def test_a_vault_inside_a_container_is_warned_of(state, monkeypatch):
     monkeypatch.setattr(starters, "on_a_mount", lambda folder: False)
     remarks = schedule.schedule({"action": "add", **GOOD, "config": {"vault": "/vault"}}, Context(state))["remarks"]
     assert any("The vault /vault is inside this container" in remark for remark in remarks)
+
+
+def test_a_timer_that_was_not_switched_on_starts_nothing(tmp_path):
+    """A timer whose last commands failed is there to be taken away again, and is not believed to start anything."""
+    state = State(tmp_path / "state")
+    state.folder.mkdir()
+    told = {"kind": "systemd-user", "files": [], "place": "", "unfinished": True}
+    (state.folder / starters.INSTALLED).write_text(json.dumps(told), "utf-8")
+    who = starters.who_starts(state)
+    assert who["timer"]["kind"] == "systemd-user"
+    assert not who["starts"]
+    assert "not switched on" in who["text"]
+    (state.folder / starters.INSTALLED).write_text(json.dumps({**told, "unfinished": False}), "utf-8")
+    assert starters.who_starts(state)["starts"]

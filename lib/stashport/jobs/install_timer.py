@@ -83,10 +83,10 @@ def _write(timer: installing.Timer, command: installing.Command, minutes: int, s
         _put(path, installing.encoded(timer.kind, text))
         told["written"].append(str(path))
     _run_all(timer.commands, run, told)
-    if told["todo"]:  # it does not run yet: once somebody has done the rest, its calls will show that it does
-        return
     state.folder.mkdir(parents=True, exist_ok=True)
-    write_text(state.folder / INSTALLED, json.dumps({"kind": timer.kind, "files": [str(path) for path in timer.files], "place": "your crontab"}))
+    # Where something is left to be done it does not run yet; once somebody has done it, its calls will show that it does.
+    kept = {"kind": timer.kind, "files": [str(path) for path in timer.files], "place": "your crontab", "unfinished": bool(told["todo"])}
+    write_text(state.folder / INSTALLED, json.dumps(kept))
 
 
 def _remove(timer: installing.Timer, command: installing.Command, state: State, run: Runner, told: dict[str, Any]) -> None:

@@ -38,14 +38,15 @@ def heartbeat(state: State, now: float | None = None) -> dict[str, Any]:
 
 
 def installed(state: State) -> dict[str, Any] | None:
-    """What `schedule install` wrote for this state folder and is still there: {kind, place, survives}; None if there is nothing."""
+    """What `schedule install` wrote for this state folder and is still there: {kind, place, survives, unfinished}; None if there is nothing."""
     found = _json(state.folder / INSTALLED)
     if not found or not found.get("kind"):
         return None
     files = [Path(str(one)) for one in found.get("files") or ()]
     with contextlib.suppress(OSError):
         if all(path.exists() for path in files):
-            return {"kind": str(found["kind"]), "place": ", ".join(map(str, files)) or str(found.get("place", "")), "survives": _survives(str(found["kind"]))}
+            return {"kind": str(found["kind"]), "place": ", ".join(map(str, files)) or str(found.get("place", "")), "survives": _survives(str(found["kind"])),
+                    "unfinished": bool(found.get("unfinished"))}
     return None
 
 
@@ -59,7 +60,7 @@ def note_call(state: State) -> None:
 def who_starts(state: State, now: float | None = None) -> dict[str, Any]:
     """Who starts the next run.
 
-    {resident, trouble, timer: {kind, place, survives} or None, after_reboot: yes, no or unknown, starts: bool, text}; the kind of a timer that was not
+    {resident, trouble, timer: {kind, place, survives, unfinished} or None, after_reboot: yes, no or unknown, starts: bool, text}; the kind of a timer that was not
     installed from here, but calls, is "other".
     """
     now = time.time() if now is None else now
@@ -67,11 +68,14 @@ def who_starts(state: State, now: float | None = None) -> dict[str, Any]:
     alive = beat["resident"] == "alive" and not beat["trouble"]
     last, before = _calls(state)
     called = now - last < QUIET
-    silent = timer is not None and not called and now - _written(state.folder / INSTALLED) > QUIET
+    unfinished = timer is not None and not called and timer["unfinished"]
+    silent = timer is not None and not called and (unfinished or now - _written(state.folder / INSTALLED) > QUIET)
     if timer is None and called and last - before < QUIET:  # One call alone can have been a person's.
-        timer = {"kind": "other", "place": "", "survives": "unknown"}
+        timer = {"kind": "other", "place": "", "survives": "unknown", "unfinished": False}
     after = timer["survives"] if timer and not silent else "unknown" if silent else "no"
-    if silent and not alive:
+    if unfinished and not alive:
+        text = "A timer was written, but is not switched on yet: nothing starts what is due until what was left to do is done."
+    elif silent and not alive:
         text = "A timer was set up, but has not looked for more than half an hour: nothing starts what is due. Set it up again with `schedule install`."
     elif timer and timer["kind"] == "other":
         text = "Something keeps calling `schedule run-due`, and so starts what is due. Whether it does so after a restart cannot be seen from here."
