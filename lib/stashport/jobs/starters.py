@@ -60,8 +60,8 @@ def note_call(state: State) -> None:
 def who_starts(state: State, now: float | None = None) -> dict[str, Any]:
     """Who starts the next run.
 
-    {resident, trouble, timer: {kind, place, survives, unfinished} or None, after_reboot: yes, no or unknown, starts: bool, text}; the kind of a timer that was not
-    installed from here, but calls, is "other".
+    {resident, trouble, timer: {kind, place, survives, unfinished} or None, after_reboot: yes, no or unknown, starts: bool, text}; the kind of a timer that
+    was not installed from here, but calls, is "other".
     """
     now = time.time() if now is None else now
     beat, timer = heartbeat(state, now), installed(state)
