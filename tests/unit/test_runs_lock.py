@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import errno
 import os
 import subprocess
 import sys
@@ -129,13 +130,25 @@ def test_other_host_only_after_half_an_hour(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b'{"pid": 1', b"[]", b"\xff\xfe", b'{"heartbeat": 7}'])
-def test_half_written_lock_blocks_for_a_minute_only(tmp_path, content):
-    """A lock file cut off by a crash is respected while it may still be written, then replaced."""
+def test_half_written_lock_blocks_for_a_minute_only(tmp_path, content, monkeypatch):
+    """Where the file system has no locks, a lock file cut off by a crash is respected while it may still be written, then replaced."""
+    def without(_):
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr(lock_module, "_try_guard", without)
     path = tmp_path / "write.lock"
     path.write_bytes(content)
     with pytest.raises(Locked):
         Lock(tmp_path, "write", "x").__enter__()
     os.utime(path, (time.time() - 100,) * 2)
+    with Lock(tmp_path, "write", "x"):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b'{"pid": 1', b"[]", b"\xff\xfe"])
+def test_half_written_lock_is_replaced_under_the_guard(tmp_path, content):
+    """Whoever writes a lock holds the guard: with the guard in hand, what is cut off was left by a killed run, and keeps nobody out."""
+    (tmp_path / "write.lock").write_bytes(content)
     with Lock(tmp_path, "write", "x"):
         pass
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 BEAT_SECONDS = 10
 GUARD_SECONDS = 10
 HALF_WRITTEN_SECONDS = 60
+SECOND_LOOK_SECONDS = 0.3
 
 if sys.platform == "win32":
     import msvcrt
@@ -62,10 +63,10 @@ class Lock:
         now = timestamp(self._clock())
         self._content.update(process.here(), token=secrets.token_hex(8), started=now, heartbeat=now)
         try:
-            with self._guard():
+            with self._guard() as guarded:
                 holder = _read(self.path)
                 if holder is not None:
-                    if not self._stale(holder):
+                    if not (guarded and self._abandoned(holder)) and not self._stale(holder):
                         raise Locked(holder=_told(holder))
                     self.path.unlink(missing_ok=True)
                 self._create()
@@ -114,6 +115,13 @@ class Lock:
             return self._clock() - self.path.stat().st_mtime > HALF_WRITTEN_SECONDS
         return process.ended(holder, heartbeat, self._clock())
 
+    def _abandoned(self, holder: Mapping[str, Any]) -> bool:
+        """Whether it was cut off while it was written: writers hold the guard, which is ours now, so that nobody is writing it any more."""
+        if holder:
+            return False
+        time.sleep(SECOND_LOOK_SECONDS)  # a guard that only this machine sees would let another one write meanwhile
+        return not _read(self.path)
+
     def _create(self) -> None:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -125,9 +133,10 @@ class Lock:
             raise
 
     @contextlib.contextmanager
-    def _guard(self) -> Iterator[None]:
-        """The guard, waited for; TimeoutError after 10 seconds."""
+    def _guard(self) -> Iterator[bool]:
+        """The guard, waited for, or False where the file system has none; TimeoutError after 10 seconds."""
         descriptor = os.open(self._guard_path, os.O_RDWR | os.O_CREAT, 0o600)
+        held = True
         try:
             deadline = time.monotonic() + GUARD_SECONDS
             while True:
@@ -136,11 +145,12 @@ class Lock:
                     break
                 except OSError as error:
                     if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                        break  # This file system has no locks.
+                        held = False  # This file system has no locks.
+                        break
                     if time.monotonic() > deadline:
                         raise TimeoutError(errno.ETIMEDOUT, "the guard of a lock stays held") from error
                     time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
-            yield
+            yield held
         finally:
             os.close(descriptor)  # Closing gives the guard back.
 
