@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
+from stashport import cli
 from stashport.bundle.age_keys import Identity, new_identity
 from stashport.bundle.passphrase import Passphrase
 from stashport.bundle.reader import BundleReader
@@ -129,3 +131,16 @@ def test_a_7z_archive_of_plain_files(context, tmp_path):
     with pytest.raises(BadRequest, match="not for recipients"):
         carry({"vault": str(tmp_path / "vault"), "to": str(tmp_path / "other.7z"), "compress": "7z", "encrypt": {"recipients": [new_identity()[1]]}}, context)
     assert not (tmp_path / "other.7z").exists()
+
+
+def test_a_passphrase_from_the_environment(context, tmp_path, monkeypatch, capsys):
+    """The command line takes a passphrase from a variable that is named, never from an argument; one that is not there is said."""
+    monkeypatch.setenv("VAULT_WORDS", "correct horse battery")
+    vault, state, sheet = tmp_path / "locked", ["--state", str(context.state.folder)], tmp_path / "sheet.html"
+    assert cli.main(["vault", "setup", str(vault), "--sheet", str(sheet), "--passphrase-env", "VAULT_WORDS", *state]) == 0
+    secret = re.search("AGE-SECRET-KEY-1[A-Z0-9]{50,}", re.sub("<[^>]*>|\\s", "", sheet.read_text("utf-8")))
+    assert secret
+    last = secret[0][70:74]
+    assert cli.main(["vault", "confirm", str(vault), "--last", last, "--passphrase-env", "VAULT_WORDS", *state]) == 0
+    assert cli.main(["vault", "confirm", str(vault), "--last", last, "--passphrase-env", "NO_SUCH", *state]) == 10
+    assert "no environment variable NO_SUCH" in capsys.readouterr().err

@@ -42,6 +42,7 @@ def add_secrets(parser: argparse.ArgumentParser, what: str) -> None:
     """What opens something: a key or a passphrase."""
     parser.add_argument("--identity-file", metavar="FILE", help=f"the key (AGE-SECRET-KEY-1...) of {what}")
     parser.add_argument("--passphrase-file", metavar="FILE", help=f"the passphrase of {what}")
+    parser.add_argument("--passphrase-env", metavar="NAME", help="the environment variable that holds the passphrase")
     parser.add_argument("--ask-passphrase", action="store_true", help="ask for the passphrase")
 
 
@@ -70,11 +71,14 @@ def state_of(arguments: argparse.Namespace) -> Any:
 
 
 def passphrase_of(arguments: argparse.Namespace, *, confirm: bool) -> Any:
-    """From a file or asked for, never from the command line itself, which others on the machine can read."""
-    if not (arguments.passphrase_file or arguments.ask_passphrase):
+    """From a file, an environment variable, or asked for; never from the command line itself, which others on the machine can read."""
+    variable = getattr(arguments, "passphrase_env", None)
+    if not (arguments.passphrase_file or variable or arguments.ask_passphrase):
         return None
     from stashport.bundle import passphrase
 
+    if variable and not arguments.passphrase_file:
+        return passphrase.from_environment(variable)
     return passphrase.from_file(Path(arguments.passphrase_file)) if arguments.passphrase_file else passphrase.ask(confirm=confirm)
 
 
