@@ -4,7 +4,7 @@
     python3 bench/run.py [--scenes 10000] [--images N] [--seed 1] [--parts export,reader,start]
 
 Needs a Stash (STASH_BIN, else `stash` on PATH).  Times are whole processes: start-up, re-reading and fsync are in ours.  The machine is shared with
-whatever else runs on it: trust the ratios, and run it again when they surprise you.
+whatever else runs on it: trust the ratios, and run it again when they surprise you.  Backups are measured by backup.py, restoring by restore.py.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes docs/fields.md from the table of fields: python3 docs/make.py.  A test holds the file to what this prints."""
+"""Makes what the program itself knows best: docs/fields.md, and the table in docs/changes.md.  python3 docs/make.py; a test holds the files to what this makes."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "lib"))
@@ -12,7 +13,11 @@ sys.path.insert(0, str(DOCS.parent / "lib"))
 from stashport.model.fields import EXCLUDED, KINDS  # noqa: E402 - the path has to be set first
 from stashport.model.settings import FREE_SECTIONS, SECRET, SETTINGS, key_of  # noqa: E402
 from stashport.model.table import Field, Kind  # noqa: E402
+from stashport.stash import writing_limits  # noqa: E402
+from stashport.stash.corrections import Corrections  # noqa: E402
+from stashport.stash.exact_writer import ExactWriter  # noqa: E402
 
+MARK = "<!-- the table: made by docs/make.py -->\n"
 _INTRO = """# Fields
 
 What Stash Port knows of a library: every kind of record and every field of it. This page is made from the table that the program itself works with
@@ -69,5 +74,54 @@ def _excluded() -> str:
     return "\n".join([*lines, ""])
 
 
+# Parts of fields that plans name in a word of their own.
+PARTS = {
+    "text.blanks": "blanks at the ends of texts",
+    "fractions": "fractions of seconds and time zones of",
+    "zone": "the time zone of",
+    "cleared": "clearing",
+    "null": "removing",
+    "removed": "taking one out of",
+    "further": "more than one of a type of",
+    "exponents": "numbers such as `1e+22` in",
+    "primary": "the primary tag among",
+    "scanned": "those of folders and zip files in",
+    "secrets": "keys and passwords in",
+}
+
+
+def limits() -> str:
+    """What Stash's API cannot set and why, and whether the method `bulk` can: the table at the end of docs/changes.md."""
+    api: Any = writing_limits
+    nobody: Any = None
+    exact = ExactWriter(api, Corrections(nobody))
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for kind in KINDS:
+        left = exact.cannot(kind)
+        for name, why in writing_limits.cannot(kind).items():
+            found.setdefault((_limit(name), why, "no" if name in left else "yes"), []).append(kind.label.lower())
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for (name, why, bulk), kinds in found.items():
+        rows.setdefault((", ".join(kinds), why, bulk), []).append(name)
+    lines = ["| What | Of | Why | `bulk` |", "|---|---|---|---|"]
+    lines += [f"| {', '.join(names)} | {kinds} | {why} | {bulk} |" for (kinds, why, bulk), names in rows.items()]
+    return "\n".join([*lines, ""])
+
+
+def _limit(name: str) -> str:
+    """The name of a limit for people."""
+    if name in PARTS:
+        return PARTS[name]
+    field, _, part = name.rpartition(".")
+    return f"{PARTS[part]} `{field}`" if part in PARTS else f"`{name}`"
+
+
+def changes() -> str:
+    """docs/changes.md with the table of today."""
+    before, mark, _ = (DOCS / "changes.md").read_text("utf-8").partition(MARK)
+    return before + mark + limits()
+
+
 if __name__ == "__main__":
     (DOCS / "fields.md").write_text(page(), encoding="utf-8")
+    (DOCS / "changes.md").write_text(changes(), encoding="utf-8")

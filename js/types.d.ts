@@ -24,6 +24,7 @@ interface Client {
   query<T = any>(options: Record<string, any>): Promise<{ data: T; errors?: any[] }>;
   mutate<T = any>(options: Record<string, any>): Promise<{ data: T; errors?: any[] }>;
   subscribe<T = any>(options: Record<string, any>): { subscribe(observer: any): { unsubscribe(): void } };
+  resetStore(): Promise<any>;
 }
 
 interface PluginApi {
@@ -445,4 +446,110 @@ interface Following {
   what?: string;
   /** its end has been seen */
   over?: boolean;
+}
+
+/** Which records a restore reads, and how it writes them. */
+interface Wish {
+  from: "newest" | "backup" | "file";
+  /** id of one in the usual vault */
+  backup: string;
+  /** a path on the server, an address of a Stash, or VAULT#ID */
+  file: string;
+  what: "all" | "some" | "fields";
+  /** kinds and filters, for "some"; filters alone, for "fields" */
+  part: Choice;
+  /** "scenes.rating100" */
+  fields: string[];
+  strategy: string;
+  method: string;
+  files: "scan" | "create";
+  settings: boolean;
+  salvage: boolean;
+  paths: PathRule[];
+}
+
+interface PathRule {
+  from: string;
+  to: string;
+}
+
+/** What would be done, as the run that planned it tells it. */
+interface PlanFacts {
+  file: string;
+  sha256: string;
+  /** plural -> create, update, delete, conflict, deferred, skip, unchanged -> records */
+  totals: Record<string, Record<string, number>>;
+  /** plural -> field -> records that get another value of it */
+  fields: Record<string, Record<string, number>>;
+  /** "scenes.created_at" */
+  losses: Record<string, { number: number; reason: string }>;
+  conflicts: number;
+  waiting: number;
+  writes: number;
+  seconds: number;
+  /** conflict, deferred, skip -> [kind, reason, number] */
+  reasons: Record<string, [string, string, number][]>;
+  rollback: { backupLocation: string; rollbackOperations: Record<string, Record<string, number>>; verificationSteps: string[] };
+  hooks?: { plugin: string; name: string }[];
+  /** where most of what waits for its files was */
+  folders?: string[];
+  /** the backup's whole database is loaded into an empty library at once */
+  whole?: boolean;
+}
+
+interface PlanChange {
+  field: string;
+  label: string;
+  before: any;
+  after: any;
+  reason: string;
+}
+
+interface PlanClash {
+  field: string;
+  label: string;
+  /** counts the clashes of one field, from 0 */
+  part: number;
+  mine: any;
+  theirs: any;
+  base: any;
+  reason: string;
+}
+
+interface Candidate {
+  number: number;
+  name: string;
+}
+
+/** What would be done to one record. */
+interface PlanStep {
+  number: number;
+  kind: string;
+  action: string;
+  /** "scene:5" in the backup; "" where none says so */
+  source: string;
+  /** "scene:17" in the library; below 0 for one that the plan makes */
+  target: string;
+  name: string;
+  tier: string;
+  reason: string;
+  record?: Record<string, any> | null;
+  changes: PlanChange[];
+  clashes: PlanClash[];
+  candidates: { source: Candidate[]; target: Candidate[] } | null;
+}
+
+/** Which of two values is taken: source, target, both, or value. */
+interface Take {
+  take: string;
+  value?: any;
+}
+
+/** What was decided about the conflicts of a plan. */
+interface Decisions {
+  pairs: { kind: string; source: number; target: number }[];
+  new: { kind: string; source: number }[];
+  leave: { kind: string; source: number }[];
+  fields: ({ kind: string; source: number; field: string; part: number } & Take)[];
+  like: ({ kind: string; field: string } & Take)[];
 }

@@ -138,6 +138,7 @@ function Actions({ backup, busy, asked, onVerify, onCarry, onPin, onDelete }) {
         LEVELS.filter(([level]) => level !== "drill" || backup.kind === "full").map(([level, label, help]) => h(B.Dropdown.Item, { key: level, as: "button", type: "button", className: "bg-secondary text-white sp-level", onClick: () => onVerify(backup, level) }, label, h("div", { className: "sp-small" }, help)))
       )
     ),
+    backup.problem ? null : h(Link, { to: { pathname: `${HOME}/restore`, state: { backup: backup.id } }, className: "btn btn-secondary btn-sm", "aria-label": `Restore ${name}` }, "Restore"),
     backup.problem ? null : button(icons.faDownload, "Download as one file", () => onCarry(backup)),
     backup.problem ? null : button(icons.faThumbtack, backup.pinned ? "Unpin" : "Pin, so that it stays", onPin, { "aria-pressed": backup.pinned }),
     button(icons.faTrash, "Delete…", onDelete, { "aria-expanded": asked })

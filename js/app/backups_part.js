@@ -47,9 +47,17 @@ export function PartFields({ choice, set, hello, onCounted }) {
   const { counts: library } = useCounts();
   const { counts, problem } = useChosenCounts(choice, hello, library);
   const native = useSaved(choice, set, open);
-  const kinds = chosenKinds(choice, hello);
   const sum = total(choice, hello, counts);
   useEffect(() => onCounted(sum), [sum]);
+  return h(PartForm, { choice, set, hello, counts, problem, native, open, onToggle: () => setOpen(!open) });
+}
+
+/**
+ * Kinds and filters, whoever counts them.
+ * @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, counts: Counts | null, problem?: Problem | null, native?: ReturnType<typeof useSaved>, open: boolean, onToggle: () => void}} props
+ * `native`: Stash's saved filters, where the records are its own; `open`: whether the filters are
+ */
+export function PartForm({ choice, set, hello, counts, problem, native, open, onToggle }) {
   /** @param {string} plural */
   const number = (plural) => (counts && typeof counts[plural] === "number" && !choice.without.includes(plural) ? ` (${count(/** @type {number} */ (counts[plural]))})` : "");
   return h(
@@ -75,15 +83,20 @@ export function PartFields({ choice, set, hello, onCounted }) {
         )
       )
     ),
-    h(
-      "div",
-      { className: "sp-block" },
-      h("h3", { className: "mb-0" }, h(Fold, { id: "sp-backup-filters", label: "Only some of these records", open, onToggle: () => setOpen(!open), className: "pl-0" }), h("span", { className: "text-muted sp-small ml-2" }, filterSummary(choice, kinds, hello))),
-      native.element,
-      native.problem ? h(ProblemBox, { problem: native.problem }) : null,
-      problem ? h(ProblemBox, { problem }) : null,
-      h(B.Collapse, { in: open, mountOnEnter: true }, h("div", { id: "sp-backup-filters", className: "sp-flush" }, h(FilterFields, { choice, set, hello, native })))
-    ),
+    h(SomeOfThem, { choice, set, hello, problem, native, open, onToggle }),
     h(RelatedRow, { choice, set, hello })
+  );
+}
+
+/** @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, problem?: Problem | null, native?: ReturnType<typeof useSaved>, open: boolean, onToggle: () => void}} props */
+export function SomeOfThem({ choice, set, hello, problem, native, open, onToggle }) {
+  return h(
+    "div",
+    { className: "sp-block" },
+    h("h3", { className: "mb-0" }, h(Fold, { id: "sp-backup-filters", label: "Only some of these records", open, onToggle, className: "pl-0" }), h("span", { className: "text-muted sp-small ml-2" }, filterSummary(choice, chosenKinds(choice, hello), hello))),
+    native ? native.element : null,
+    native && native.problem ? h(ProblemBox, { problem: native.problem }) : null,
+    problem ? h(ProblemBox, { problem }) : null,
+    h(B.Collapse, { in: open, mountOnEnter: true }, h("div", { id: "sp-backup-filters", className: "sp-flush" }, h(FilterFields, { choice, set, hello, native })))
   );
 }

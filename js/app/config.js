@@ -93,13 +93,13 @@ const texts = (value) => (Array.isArray(value) ? value.filter((one) => typeof on
 const text = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
 
 /** @param {Record<string, any>} kept @returns {Filters} */
-function toFilters(kept) {
+export function toFilters(kept) {
   const filters = noFilters();
   for (const plural of PICKED_KINDS) {
     const below = BELOW[plural];
     const modes = mapping(kept[plural]);
     if (modes.any || modes.all) filters.modes[plural] = modes.any ? "any" : "all";
-    filters[plural] = texts(modes.any || modes.all || kept[plural]).map((one) => ({ id: one.replace(/^.*:/, ""), name: `${PICKED[plural]} ${one.replace(/^.*:/, "")}` }));
+    filters[plural] = texts(modes.any || modes.all || kept[plural]).map((one) => (/^[a-z]+:\d+$/.test(one) ? { id: one.replace(/^.*:/, ""), name: `${PICKED[plural]} ${one.replace(/^.*:/, "")}` } : { id: one, name: one }));
     if (below) filters[below] = kept[below] !== false;
   }
   filters.text = text(kept.text) || text(mapping(kept.text).all);

@@ -42,7 +42,7 @@ export function FiltersSection({ choice, set, hello, problem }) {
 
 /**
  * All filters, for whichever page draws them.
- * @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, native: ReturnType<typeof useSaved>}} props `native`: the saved filters, whose own `element` the page draws as well
+ * @param {{choice: Choice, set: (part: Partial<Choice>) => void, hello: Hello, native?: ReturnType<typeof useSaved>}} props `native`: the saved filters, whose own `element` the page draws as well; without it there are none
  */
 export function FilterFields({ choice, set, hello, native }) {
   const kinds = chosenKinds(choice, hello);
@@ -51,7 +51,7 @@ export function FilterFields({ choice, set, hello, native }) {
   return h(
     Fragment,
     null,
-    h(Lists, { choice, set, kinds, native }),
+    native ? h(Lists, { choice, set, kinds, native }) : null,
     h(
       "div",
       { className: "sp-block sp-filter-grid" },
@@ -77,7 +77,7 @@ export function FilterFields({ choice, set, hello, native }) {
     h(
       "div",
       { className: "sp-block" },
-      h("p", { className: "sub-heading" }, "A record is taken when it matches all that is set here. What a kind does not have does not narrow it. The numbers above show what is left."),
+      h("p", { className: "sub-heading" }, "A record is taken when it matches all that is set here. What a kind does not have does not narrow it.", native ? " The numbers above show what is left." : ""),
       h(B.Button, { variant: "secondary", size: "sm", disabled: !isFiltered(choice, kinds), onClick: () => set({ filters: noFilters(), lists: {} }) }, "Clear all filters")
     )
   );
@@ -203,9 +203,9 @@ function Either({ id, label, yes, no, value, onChange }) {
   );
 }
 
-/** Fields of the ticked kinds. @param {{id: string, label: string, kinds: KindInfo[], hello: Hello, value: string[], onChange: (value: string[]) => void}} props */
-function FieldSelect({ id, label, kinds, hello, value, onChange }) {
-  const groups = kinds.filter((kind) => kind.fields.length).map((kind) => ({ label: kind.label, options: kind.fields.filter((field) => field.type !== "bool").map((field) => ({ value: `${kind.plural}.${field.name}`, label: field.label, kind: kind.label })) }));
+/** Fields of the ticked kinds. @param {{id: string, label: string, placeholder?: string, takes?: (field: FieldInfo) => boolean, kinds: KindInfo[], hello: Hello, value: string[], onChange: (value: string[]) => void}} props `takes`: which of them; without it, those that can be empty */
+export function FieldSelect({ id, label, placeholder = "Any", takes = (field) => field.type !== "bool", kinds, hello, value, onChange }) {
+  const groups = kinds.filter((kind) => kind.fields.some(takes)).map((kind) => ({ label: kind.label, options: kind.fields.filter(takes).map((field) => ({ value: `${kind.plural}.${field.name}`, label: field.label, kind: kind.label })) }));
   const all = groups.flatMap((group) => group.options);
   return h(
     Labelled,
@@ -216,7 +216,7 @@ function FieldSelect({ id, label, kinds, hello, value, onChange }) {
       classNamePrefix: "react-select",
       isMulti: true,
       options: groups,
-      placeholder: "Any",
+      placeholder,
       menuPortalTarget: document.body,
       value: value.map((one) => all.find((option) => option.value === one) || { value: one, label: fieldLabel(one, hello), kind: "" }),
       formatOptionLabel: (/** @type {any} */ option, /** @type {any} */ { context }) => (context === "value" && option.kind ? `${option.kind}: ${option.label}` : option.label),

@@ -19,7 +19,7 @@ export function kept(page = "export") {
 }
 
 /** The page that follows a run in this tab. @param {string} run */
-export const keptBy = (run) => ["export", "backups"].find((page) => kept(page)?.run === run);
+export const keptBy = (run) => ["export", "backups", "restore"].find((page) => kept(page)?.run === run);
 
 /** @param {Following | null} following @param {string} [page] */
 export function keep(following, page = "export") {

@@ -121,6 +121,6 @@ export function RelatedRow({ choice, set, hello }) {
             { value: "all", label: "Add everything they lead to", help: "And those bring theirs: parent studios, parent tags, and so on to the end." },
           ],
         })
-      : h("p", { className: "sub-heading mb-0" }, "Every kind is ticked, so whatever a record refers to is in the export already.")
+      : h("p", { className: "sub-heading mb-0" }, "Every kind is ticked, so whatever a record refers to is chosen already.")
   );
 }

@@ -5,6 +5,8 @@ import { catchUp, hello as greet, problemOf } from "./ask.js";
 import { BackupsPage } from "./backups_page.js";
 import { ExportPage } from "./export_page.js";
 import { ProblemBox } from "./parts.js";
+import { PlanPage } from "./plan_page.js";
+import { RestorePage } from "./restore_page.js";
 import { RunPage } from "./run_page.js";
 import { RunsPage } from "./runs_page.js";
 import { setLocale } from "./words.js";
@@ -34,7 +36,7 @@ export function App({ version, Boundary }) {
   }, [attempt]);
   useEffect(() => {
     const before = document.title;
-    document.title = `Stash Port: ${place.pathname.includes("/runs") ? "Runs" : place.pathname.includes("/backups") ? "Backups" : "Export"}`;
+    document.title = `Stash Port: ${place.pathname.includes("/runs") ? "Runs" : place.pathname.includes("/backups") ? "Backups" : place.pathname.includes("/restore") ? "Restore" : "Export"}`;
     return () => {
       document.title = before;
     };
@@ -48,6 +50,7 @@ export function App({ version, Boundary }) {
       { variant: "tabs", as: "nav", "aria-label": "Stash Port", className: "sp-tabs" },
       h(NavLink, { to: `${HOME}/export`, className: "nav-link" }, "Export"),
       h(NavLink, { to: `${HOME}/backups`, className: "nav-link" }, "Backups"),
+      h(NavLink, { to: `${HOME}/restore`, className: "nav-link" }, "Restore"),
       h(NavLink, { to: `${HOME}/runs`, className: "nav-link" }, "Runs")
     ),
     problem
@@ -64,6 +67,8 @@ export function App({ version, Boundary }) {
               h(Route, { path: `${HOME}/runs/:run`, render: () => h(RunPage, { hello }) }),
               h(Route, { path: `${HOME}/runs`, render: () => h(RunsPage, { hello }) }),
               h(Route, { path: `${HOME}/backups`, render: () => h(BackupsPage, { hello }) }),
+              h(Route, { path: `${HOME}/restore/:run`, render: () => h(PlanPage, { hello }) }),
+              h(Route, { path: `${HOME}/restore`, render: () => h(RestorePage, { hello }) }),
               h(Route, { path: `${HOME}/export`, render: () => h(ExportPage, { hello }) }),
               h(Redirect, { to: { ...place, pathname: `${HOME}/export` } })
             )

@@ -1,10 +1,12 @@
 // One run in full: result, numbers, warnings, items, files, settings.
 
-import { B, HOME, Icon, Link, h, icons, useEffect, useParams, useState } from "./host.js";
+import { B, HOME, Icon, Link, client, h, icons, useEffect, useHistory, useParams, useState } from "./host.js";
 import { ask, isOurs, jobQueue, problemOf } from "./ask.js";
 import { keep, kept, keptBy, useRun } from "./follow.js";
 import { Fold, ProblemBox, Section, Title, When, isOver, outcome } from "./parts.js";
 import { ProgressCard } from "./progress.js";
+import { CHANGING, isPlan } from "./restore_runs.js";
+import { RunActions } from "./restore_undo.js";
 import { ResultCard } from "./result.js";
 import { capital, count, counted } from "./words.js";
 
@@ -14,6 +16,7 @@ export function RunPage({ hello }) {
   const [record, setRecord] = useState(/** @type {RunRecord | null} */ (null));
   const [job, setJob] = useState(/** @type {string | null} */ (null));
   const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const [begun, setBegun] = useState(/** @type {Following | null} */ (null));
   useEffect(() => {
     let here = true;
     const read = async () => {
@@ -26,39 +29,56 @@ export function RunPage({ hello }) {
         setJob(id);
         setRecord(found);
       } catch (error) {
-        if (here) setProblem(problemOf(error));
+        const page = keptBy(run);
+        if (!here) return;
+        // What this tab has just begun may still wait in Stash's queue.
+        if (page) setBegun(kept(page));
+        else setProblem(problemOf(error));
       }
     };
+    setRecord(null);
+    setBegun(null);
+    setProblem(null);
     read();
     return () => {
       here = false;
     };
   }, [run]);
+  // From one run's page to another's, the first moment still has what was read of the first.
+  const known = record && record.run === run ? record : null;
+  const going = begun && begun.run === run ? begun : null;
   return h(
     "div",
     { className: "sp-page" },
     h("p", { className: "sp-back" }, h(Link, { to: `${HOME}/runs` }, h(Icon, { icon: icons.faChevronLeft, className: "mr-1 sp-small" }), "All runs")),
-    problem ? [h("h1", { key: "h" }, "Run"), h(ProblemBox, { key: "p", problem })] : record ? h(Run, { key: run, known: record, job, hello }) : h("h1", null, "Run")
+    problem ? [h("h1", { key: "h" }, "Run"), h(ProblemBox, { key: "p", problem })] : known || going ? h(Run, { key: run, run, known, begun: going, job: going ? going.job : job, hello }) : h("h1", null, "Run")
   );
 }
 
-/** @param {{known: RunRecord, job: string | null, hello: Hello}} props */
-function Run({ known, job: id, hello }) {
-  const state = useRun({ run: known.run, job: isOver(known) ? null : id, record: known });
+/** @param {{run: string, known: RunRecord | null, begun: Following | null, job: string | null, hello: Hello}} props `known`: null before it has written a word */
+function Run({ run, known, begun, job: id, hello }) {
+  const state = useRun({ run, job: known && isOver(known) ? null : id, record: known });
   const record = state.record || known;
-  const result = outcome(record);
+  const result = record ? outcome(record) : state.problem ? "failed" : "running";
+  const history = useHistory();
   useEffect(() => {
+    if (result === "running") return;
     // Its end has been seen here: the page that began it need not show it again.
-    const page = keptBy(record.run);
-    if (page && result !== "running") keep(null, page);
+    const page = keptBy(run);
+    if (page) keep(null, page);
+    // Stash's own pages hold what they have read: they read anew what was changed.
+    if (record && CHANGING.includes(record.verb) && !(known && isOver(known))) client().resetStore().catch(() => undefined);
   }, [result]);
+  const going = { run, job: state.job, ahead: state.ahead, silent: state.silent, what: begun ? begun.what : undefined, since: begun ? begun.since : undefined, onGone: () => history.push(`${HOME}/runs`) };
+  if (!record) return [h(Title, { key: "h" }, "Run"), state.problem ? h(ProblemBox, { key: "p", problem: state.problem }) : h(ProgressCard, { key: "go", ...going, record: null })];
   return [
     h(Title, { key: "h" }, capital(record.verb)),
     h("p", { key: "w", className: "sp-lead" }, h(When, { iso: record.started || record.finished })),
     state.problem ? h(ProblemBox, { key: "p", problem: state.problem }) : null,
-    result === "running" && !state.problem ? h(ProgressCard, { key: "go", run: record.run, job: state.job, ahead: state.ahead, record, silent: state.silent }) : null,
+    result === "running" && !state.problem ? h(ProgressCard, { key: "go", ...going, record }) : null,
     result !== "running" ? h(ResultCard, { key: "r", record }) : null,
-    h(CountsSection, { key: "c", record, hello }),
+    h(RunActions, { key: "a", record, hello }),
+    isPlan(record) ? null : h(CountsSection, { key: "c", record, hello }),
     h(Warnings, { key: "wa", warnings: record.warnings || [], total: record.warnings_total || (record.warnings || []).length }),
     h(Items, { key: "i", record, hello }),
     h(Settings, { key: "s", record }),

@@ -3,6 +3,7 @@
 import { Fragment, HOME, Link, h, useEffect, useState } from "./host.js";
 import { ask, greetingAge, problemOf } from "./ask.js";
 import { ProblemBox, Sign, Title, When, isOver, outcome } from "./parts.js";
+import { hasWritten, wasCutOff } from "./restore_runs.js";
 import { sentenceOf, totalSize } from "./result.js";
 import { capital, count, percent, size } from "./words.js";
 
@@ -80,9 +81,22 @@ function RunRow({ run }) {
       null,
       h(Link, { to: `${HOME}/runs/${run.run}` }, capital(run.verb)),
       h("div", { className: "sub-heading" }, sentenceOf(run)),
-      run.warnings && run.warnings.length ? h("div", { className: "text-warning" }, `${count(run.warnings.length)} ${run.warnings.length === 1 ? "warning" : "warnings"}`) : null
+      run.warnings && run.warnings.length ? h("div", { className: "text-warning" }, `${count(run.warnings.length)} ${run.warnings.length === 1 ? "warning" : "warnings"}`) : null,
+      h(What, { run })
     ),
     h("td", null, h(When, { iso: run.finished || run.started })),
     h("td", { className: "sp-nowrap" }, bytes ? size(bytes) : h(Fragment, null, ""))
+  );
+}
+
+/** The way to what can be done about a run that changed a library: its own page asks. @param {{run: RunSummary}} props */
+function What({ run }) {
+  if (!isOver(run) || !hasWritten(run)) return null;
+  const place = { pathname: `${HOME}/runs/${run.run}`, state: { undo: true } };
+  return h(
+    "div",
+    { className: "mt-1 sp-small" },
+    wasCutOff(run) ? [h(Link, { key: "go", to: { pathname: place.pathname } }, "Continue"), " · "] : null,
+    run.verb === "rollback" ? null : h(Link, { to: place, "aria-label": `Undo this run: ${run.verb}, ${run.started || ""}` }, "Undo this run")
   );
 }

@@ -638,3 +638,157 @@ class VaultUnconfirmed(PortError):
     """
 
     exit_code = 89
+
+
+# --- changing a library ---
+
+
+class PlanChanged(PortError):
+    """The plan {place} cannot be used: {reason}.
+
+    Make the plan again, and look at it before it is applied.
+    """
+
+    exit_code = 115
+
+
+class PlanStale(PortError):
+    """The plan was made for another library: {reason}.
+
+    Make the plan again for this one.
+    """
+
+    exit_code = 116
+
+
+class NotResumable(PortError):
+    """The run {run} cannot be continued or taken back: {reason}.
+
+    `stash_port.py runs` shows the runs that there are; a new plan does what is still to be done.
+    """
+
+    exit_code = 118
+
+# --- restoring a whole database (110-114) ---
+
+
+class SettingFixed(PortError):
+    """Stash takes the path of its database from a flag or an environment variable, so that its setting cannot be changed: {reason}.
+
+    Where that Stash is started (its service, script or compose file), give it {database} instead, and start it again.
+    """
+
+    exit_code = 110
+
+
+class NotRestorable(PortError):
+    """{name} cannot be restored as a whole database: {reason}.
+
+    Nothing was changed. {instead}
+    """
+
+    exit_code = 111
+
+
+class CannotSwitch(PortError):
+    """Stash was not pointed at {database}: {reason}.
+
+    {instead}
+    """
+
+    exit_code = 112
+
+
+class ChangedSince(PortError):
+    """The restored library was changed since it was restored: {reason}. Going back to the old one leaves these changes behind.
+
+    Ask for it again with "force" if that is right: {database} stays where it is, with everything in it.
+    """
+
+    exit_code = 113
+
+
+class NewerDatabase(PortError):
+    """{name} is from a newer Stash than this one: its database has schema {version}, and this Stash knows {known} at most.
+
+    Nothing was changed. Update Stash and restore again, or use the method "api", which brings over what this Stash knows.
+    """
+
+    exit_code = 114
+
+
+# --- bulk loading (104-109) ---
+
+
+class NotFresh(PortError):
+    """The Stash at {url} is not empty: {found}. Loading a whole library needs one that nothing was added to yet.
+
+    Use the method "api", which adds to what is there and changes nothing that it should not; or give an empty Stash. Nothing was written.
+    """
+
+    exit_code = 104
+
+
+class StashAtWork(PortError):
+    """The Stash at {url} has a task of its own in its queue: {job}.
+
+    Wait until it has ended, or stop it under Settings > Tasks; then start again, and what was begun goes on where it stopped.
+    """
+
+    exit_code = 105
+
+
+class UnknownTables(PortError):
+    """This Stash cannot be written to by SQL: {reason}.
+
+    Use the method "api", which works with any version. Nothing was written.
+    """
+
+    exit_code = 106
+
+
+class OtherLoad(PortError):
+    """What was begun cannot be gone on with: {reason}.
+
+    Give the same library and the same Stash as before; or take back what was begun (`stash_port.py rollback RUN`) and start anew.
+    """
+
+    exit_code = 107
+
+
+class LoadBroken(PortError):
+    """The library was not loaded as it should be: {reason}.
+
+    Take it back with `stash_port.py rollback RUN`, look at Stash's log and the free space on its disk, and try again.
+    """
+
+    exit_code = 108
+
+
+class FoldersMeet(PortError):
+    """With these path rules two folders become one: {first} and {second} would both be {path}.
+
+    Change the rules so that each folder keeps a place of its own. Nothing was written.
+    """
+
+    exit_code = 109
+
+# --- importing by an archive (124-126) ---
+
+
+class ImportStalled(PortError):
+    """Stash's import (job {job}) has made nothing for {minutes} minutes.
+
+    Look at Stash's tasks and its log, then run this again: what is there already is not made again.
+    """
+
+    exit_code = 124
+
+
+class UploadRefused(PortError):
+    """Stash did not take an archive of {size}: {reason}.
+
+    Allow larger uploads (max_upload_size in Stash's config.yml), then run this again: what is there already is not made again.
+    """
+
+    exit_code = 125

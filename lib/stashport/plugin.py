@@ -50,7 +50,7 @@ def _answer(given: Any) -> dict[str, Any]:
 
     if mode in operations.OPERATIONS:
         return {"output": operations.answer(mode, arguments, state, plugin)}
-    if mode in ("count", "preview"):
+    if mode in ("count", "preview", "confirm"):
         from stashport.jobs.tasks import look
 
         return {"output": look(mode, arguments, server, state)}
@@ -64,7 +64,10 @@ def _answer(given: Any) -> dict[str, Any]:
 
 
 # The tasks that keep a run record: the module of jobs that has the function of this name.
-_TASKS = {"export": "export", "backup": "backup", "verify": "verify", "carry": "carry"}
+_TASKS = {
+    "export": "export", "backup": "backup", "verify": "verify", "carry": "carry",
+    "restore": "restore", "apply": "restore", "waiting": "restore", "rollback": "taking_back", "resume": "taking_back",
+}
 
 
 def _task(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: Any) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def _task(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: A
 
     use(state)
     sink = StashSink(sys.stderr.buffer)
-    context = Context(state, sinks=(sink,), run_id=arguments.get("run"))
+    context = Context(state, sinks=(sink,), run_id=arguments.get("run"), in_queue=True)
     if mode in _TASKS and arguments.get("entry"):
         from stashport.jobs.scheduled import task
 

@@ -124,7 +124,11 @@ def install_pretended(folder: Path, **scenario: Any) -> None:
 
 
 def set_scenario(folder: Path, **scenario: Any) -> None:
-    """Say how it goes from now on: `seconds`, `ends` (ok, partial, failed, nothing), `text` and `times` of the file, `counting` seconds, `matches`."""
+    """Say how it goes from now on.
+
+    `seconds`, `ends` (ok, partial, failed, nothing), `text` and `times` of the file, `counting` seconds, `matches`; `answers` and `records` by mode, and the
+    `steps` of a plan.
+    """
     (folder / SCENARIO).write_text(json.dumps({"version": VERSION, **scenario}), encoding="utf-8")
 
 

@@ -152,6 +152,26 @@ def export(args: dict[str, Any], scenario: dict[str, Any], runs: Path) -> None:
     save()
 
 
+def scripted(args: dict[str, Any], scenario: dict[str, Any], runs: Path) -> bool:
+    """Do what the scenario says for this mode, where it says something: `answers` of operations, `records` that tasks leave at once."""
+    mode = args["mode"]
+    if mode in scenario.get("records", {}):
+        record = {"run": args["run"], "verb": "restore", "state": "finished", "result": "ok", "started": now(), "finished": now(), "config": args["config"], "counts": {}}
+        (runs / f"{args['run']}.json").write_text(json.dumps(record | scenario["records"][mode]))
+        return True
+    if mode == "plan" and "steps" in scenario:
+        steps = [step for step in scenario["steps"] if all(step[key] == args[key] for key in ("action", "kind") if args.get(key)) and step["number"] > args.get("after", 0)]
+        answer(steps=steps[: args["most"]], more=len(steps) > args["most"])
+    if mode == "decisions":
+        kept = HERE / "decisions.json"
+        if "decisions" in args:
+            kept.write_text(json.dumps(args["decisions"]))
+        answer(decisions=json.loads(kept.read_text()) if kept.exists() else {})
+    if mode in scenario.get("answers", {}):
+        answer(**scenario["answers"][mode])
+    return False
+
+
 def main() -> None:
     """Answer one question or run one task."""
     given = json.load(sys.stdin)
@@ -161,6 +181,8 @@ def main() -> None:
     mode = args["mode"]
     with ASKED.open("a") as log:
         log.write(json.dumps(args) + "\n")
+    if scripted(args, scenario, runs):
+        return
     if mode == "count":
         time.sleep(scenario.get("counting", 0))
         kinds = [kind for kind in args["config"]["kinds"] if kind != "settings" or "privacy" not in args["config"]]

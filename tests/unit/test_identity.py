@@ -19,7 +19,7 @@ class Plain:
     """A library in which every record has a counterpart of the same number, matched by content but for those that are named."""
 
     def __init__(self, side: str = "a", **tiers: str) -> None:
-        self.side, self.tiers = side, tiers
+        self.side, self.tiers, self.same = side, tiers, False
 
     def token(self, identity: str) -> tuple[str, str]:
         """The id itself."""

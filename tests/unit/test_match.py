@@ -382,3 +382,57 @@ def test_rules_are_asked_of_every_kind_in_the_order_of_the_table() -> None:
     for kind, identity in IDENTITIES.items():
         needed = {f.to for f in BY_NAME[kind].fields if f.name in identity.fields and f.to}
         assert all(order.index(other) < order.index(kind) for other in needed)
+
+
+# --- one Stash at two times -----------------------------------------------------------------------------------------------------------------
+
+MORNING, NOON = "2024-01-01T08:00:00Z", "2024-01-01T12:00:00Z"
+
+
+def test_a_record_is_known_by_its_number_and_birth() -> None:
+    """In one Stash at two times, what was renamed, retitled or moved is the very record, whatever else looks alike, and however its time is written."""
+    a = library(tag=[{"name": "a", "created_at": MORNING}, {"name": "b", "created_at": MORNING}], file=[{"path": "/x", "created_at": MORNING}],
+                scene=[{"title": "s", "files": [], "created_at": MORNING}])
+    b = library(tag=[{"name": "b", "created_at": "2024-01-01T09:00:00+01:00"}, {"name": "new", "created_at": MORNING}],
+                file=[{"path": "/moved/x", "created_at": MORNING}], scene=[{"title": "t", "files": [], "created_at": MORNING}])
+    with closing(matched(a, b, same=True)) as found:
+        assert list(found.pairs("tag")) == [(1, 1, "record"), (2, 2, "record")]
+        assert list(found.pairs("file")) == list(found.pairs("scene")) == [(1, 1, "record")]
+    with closing(matched(a, b)) as found:
+        assert list(found.pairs("tag")) == [(2, 1, "name")]
+
+
+def test_what_was_deleted_and_made_anew_is_not_mistaken() -> None:
+    """A record that was made anew has another number and another time: it is found by its name, and its old number is nobody's."""
+    a = library(tag=[{"name": "a", "created_at": MORNING}, {"name": "b", "created_at": MORNING}])
+    b = library(tag=[{"id": "tag:2", "name": "b", "created_at": MORNING}, {"id": "tag:3", "name": "a", "created_at": NOON}])
+    with closing(matched(a, b, same=True)) as found:
+        assert list(found.pairs("tag")) == [(1, 3, "name"), (2, 2, "record")]
+
+
+def test_clones_that_went_their_own_ways() -> None:
+    """Two copies of one Stash give the same number to different things: the time of creation tells them apart, and other rules find what is the same."""
+    common = [{"name": "common", "created_at": MORNING}]
+    a = library(tag=[*common, {"name": "mine", "created_at": NOON}, {"name": "shared", "created_at": "2024-02-01T00:00:00Z"}])
+    b = library(tag=[*common, {"name": "shared", "created_at": "2024-03-01T00:00:00Z"}, {"name": "theirs", "created_at": "2024-04-01T00:00:00Z"}])
+    with closing(matched(a, b, same=True)) as found:
+        assert list(found.pairs("tag")) == [(1, 1, "record"), (3, 2, "name")]
+        assert (list(found.alone("tag", "a")), list(found.alone("tag", "b"))) == ([2], [3])
+
+
+@pytest.mark.parametrize("when", [None, "", "soon", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])
+def test_a_time_that_says_nothing(when: str | None) -> None:
+    """Where no time of creation is known, equal numbers mean nothing."""
+    a, b = (library(tag=[{"name": name, "created_at": when}]) for name in ("a", "b"))
+    with closing(matched(a, b, same=True)) as found:
+        assert list(found.pairs("tag")) == []
+
+
+def test_without_what_is_referred_to_less_is_read() -> None:
+    """With needed=False only the kinds that are wanted are matched; the others are as if they had not been told."""
+    scenes = library(file=files_of(("/x", 1, prints(md5="a"))), scene=[{"files": ["file:1"], "created_at": MORNING}])
+    with closing(matched(scenes, scenes, same=True, kinds=["scene"], needed=False)) as found:
+        assert found.kinds == ["scene"]
+        assert list(found.pairs("scene")) == [(1, 1, "record")]
+    with closing(matched(scenes, scenes, kinds=["scene"])) as found:
+        assert list(found.pairs("scene")) == [(1, 1, "checksum")]

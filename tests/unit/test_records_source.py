@@ -284,7 +284,9 @@ def test_a_newer_and_a_foreign_file(tmp_path):
     (lambda d: d["tags"][1].pop("name"), "other fields than its header says"), (lambda d: d["tags"][1].update(id="tag:x"), "is no id of a tag"),
     (lambda d: d["tags"][1].update(parents=["studio:1"]), "is no id of a tag"), (lambda d: d["tags"][1].update(name=5), "is a int somewhere"),
     (lambda d: d["counts"].update(tags=9), "9 tags"), (lambda d: d["header"].update(fields=None), "does not tell which fields"),
-    (lambda d: d["header"]["fields"].update(tags="name"), "does not tell which fields"), (lambda d: d["header"]["fields"].update(films=[]), "'films'"),
+    (lambda d: d["header"]["fields"].update(tags="name"), "does not tell which fields"), (lambda d: d["header"]["fields"].update({"<b>": []}), "'<b>'"),
+    (lambda d: d["header"]["fields"]["tags"].append("no name"), "'no name'"), (lambda d: d["tags"][1].update(mood=1), "'mood'"),
+    (lambda d: d["header"]["fields"]["tags"].extend(f"x{n}" for n in range(300)), "which no version"),
     (lambda d: d["header"]["fields"].pop("tags"), "does not tell which fields its tags have"),
 ])
 def test_records_that_somebody_changed_are_refused_in_words(tmp_path, change, said):
@@ -423,3 +425,18 @@ def test_the_command_line_takes_files(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert "3 scenes" in said
     assert "from a file written on" in said
+
+
+def test_what_a_newer_version_added_is_left_out_and_listed(tmp_path):
+    """Fields and kinds that the header names and that are not known here do not come through; everything else does."""
+    path = write(tmp_path / "out.json", "json", sample())
+    document = json.loads(path.read_bytes())
+    document["header"]["fields"]["tags"].append("mood")
+    document["header"]["fields"]["films"] = ["name"]
+    for tag in document["tags"]:
+        tag["mood"] = "good"
+    path.write_text(json.dumps(document))
+    with RecordsFile(path) as found, RecordsFile(write(tmp_path / "plain.json", "json", sample())) as plain:
+        assert found.unknown == ["films", "tags.mood"]
+        assert plain.unknown == []
+        assert lines_of(found) == lines_of(plain)

@@ -176,8 +176,8 @@ class Matches:
 class _Side:
     """What rules must know of one library beyond the record: a Lookup.  Several rules ask for the same thing one after the other."""
 
-    def __init__(self, side: str, matches: Matches, path: Callable[[str], str]) -> None:
-        self.side, self.path = side, path
+    def __init__(self, side: str, matches: Matches, path: Callable[[str], str], *, same: bool) -> None:
+        self.side, self.path, self.same = side, path, same
         place = SIDES.index(side)
         self.token: Callable[[str], tuple[str, str]] = lru_cache(100)(partial(matches.token, place))
         self.likely: Callable[[str], Iterable[str]] = lru_cache(100)(partial(matches.likely, place))
@@ -191,6 +191,8 @@ def match(
     paths: PathMap = PathMap(()),  # noqa: B008 - it cannot change
     remembered: Remembered = (),
     kinds: Iterable[str] | None = None,
+    same: bool = False,
+    needed: bool = True,
     progress: Progress | None = None,
 ) -> Matches:
     """Match the records of two libraries.  Nothing is written but tables that are forgotten with the answer.
@@ -198,14 +200,16 @@ def match(
     paths        where A's paths lie on B's machine
     remembered   (kind, A's number, B's number) of earlier matches; those of records that are gone are passed over
     kinds        names of the kinds that are wanted; what they refer to for their identity is matched with them.  None: all
+    same         both are one Stash at two times: a record is known by its number and time of creation first
+    needed       whether the kinds are matched too that `kinds` refer to for their identity: without them less is read, and less is found
     progress     called with a kind and the number of records that were just read of it, on either side
     A kind that one side does not tell is left out (see Matches.kinds): it says nothing about the other side.  So are settings, which have no numbers: the
     id of a setting is its identity.
     Errors: those of the readers and of Scratch.
     """
     matches = Matches(remembered)
-    sides = _Side("a", matches, lambda path: comparable(paths.apply(path)[0])), _Side("b", matches, comparable)
-    wanted = _with_needed(IDENTITIES if kinds is None else kinds)
+    sides = _Side("a", matches, lambda path: comparable(paths.apply(path)[0]), same=same), _Side("b", matches, comparable, same=same)
+    wanted = set(IDENTITIES if kinds is None else _with_needed(kinds) if needed else kinds)
     told = {kind.name for kind in a.kinds()} & {kind.name for kind in b.kinds()}
     try:
         for kind in KINDS:
@@ -225,7 +229,7 @@ def match(
 def _take_in(resolver: Resolver, reader: Reader, kind: Kind, look: Lookup, progress: Progress | None) -> None:
     """Read a kind on one side, with the fields that its rules look at."""
     identity, side = IDENTITIES[kind.name], SIDES.index(look.side)
-    fields = tuple(f for f in reader.fields(kind) if f.name in identity.fields)
+    fields = tuple(f for f in reader.fields(kind) if f.name in identity.fields or (look.same and f.name == "created_at"))
     for batch in reader.batches(kind, fields):
         records: list[tuple[int, int, str]] = []
         keys: list[tuple[int, int, int, bytes]] = []

@@ -91,10 +91,11 @@ def locked(state: State, vault: Vault, instance: str) -> Lock:
 def instance_of(state: State, opened: Opened, *, as_new: bool = False) -> Instance:
     """Which Stash this is, by when its first records were made."""
     place = str(opened.file.path.resolve()) if opened.file else opened.connection.url if opened.connection else "a file"
-    return recognise(state, place, _sample(opened.reader), as_new=as_new)
+    return recognise(state, place, sample_of(opened.reader), as_new=as_new)
 
 
-def _sample(reader: Reader) -> list[str]:
+def sample_of(reader: Reader) -> list[str]:
+    """What says which library this is: the numbers and times of creation of its first records."""
     found = []
     for kind in reader.kinds():
         fields = tuple(f for f in reader.fields(kind) if f.name == "created_at")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class Context:
     """state: where runs are kept; place: the source, as told by stash.source; settings: the plugin's own, set in Stash.
 
+    in_queue      whether this process is a task of Stash's queue, which runs one after the other
+    config_file   the config.yml of a Stash that is down, for what can be done without it
     passphrase, identities   what opens what is there, or locks what is new; new_passphrase: the latter, where both are wanted
     """
 
@@ -27,6 +29,8 @@ class Context:
     place: Place | None = None
     sinks: Sequence[Sink] = ()
     run_id: str | None = None
+    config_file: Path | None = None
+    in_queue: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     passphrase: Passphrase | None = None
     url_secret: bytes | None = None

@@ -15,6 +15,8 @@ _SUMMARY = (
     "run", "verb", "state", "result", "started", "finished", "progress", "phase", "counts", "error", "outputs", "warnings", "warnings_total", "items_total",
 )
 
+_NOTES = ("undo", "undoes", "plan_of", "resumes")
+
 
 def answer(mode: str, arguments: dict[str, Any], state: State, plugin: Path) -> Answer:
     """The answer to one operation; an error is part of it, since Stash passes on only the text of one."""
@@ -51,7 +53,7 @@ def _hello(_: dict[str, Any], state: State, plugin: Path) -> Answer:
     ]
     return {
         "version": __version__, "kinds": kinds, "formats": listed, "folder": str(state.folder / "exports"), "state": _writable(state),
-        "runs": [_summary(record) for record in _list(state, 20)], **_presets({}, state, plugin), "backup": _backup(state),
+        "runs": _summaries(state, 20), **_presets({}, state, plugin), "backup": _backup(state),
     }
 
 
@@ -87,11 +89,20 @@ def _list(state: State, limit: int) -> list[Answer]:
 def _summary(record: Answer) -> Answer:
     from stashport.runs.wording import sentence
 
-    return {key: record.get(key) for key in _SUMMARY} | {"sentence": sentence(record)}
+    notes = {key: record["notes"][key] for key in _NOTES if key in record["notes"]}
+    return {key: record.get(key) for key in _SUMMARY} | {"sentence": sentence(record), **notes}
+
+
+def _summaries(state: State, limit: int) -> list[Answer]:
+    """Runs in short, newest first; one that was taken back says by which run."""
+    records = _list(state, limit)
+    backs = (record for record in records if record["notes"].get("undoes") and record["result"] in ("ok", "partial") and not record["config"].get("dryRun"))
+    undone = {record["notes"]["undoes"]: record["run"] for record in backs}
+    return [_summary(record) | {"undone": undone.get(record["run"])} for record in records]
 
 
 def _runs(arguments: dict[str, Any], state: State, _: Path) -> Answer:
-    return {"runs": [_summary(record) for record in _list(state, int(arguments.get("limit") or 50))]}
+    return {"runs": _summaries(state, int(arguments.get("limit") or 50))}
 
 
 def _run(arguments: dict[str, Any], state: State, _: Path) -> Answer:
@@ -176,10 +187,23 @@ def _backups(name: str, module: str = "backups") -> Callable[[dict[str, Any], St
     return call
 
 
+def _of_plan(name: str) -> Callable[[dict[str, Any], State, Path], Answer]:
+    """An operation of jobs.plan_view."""
+
+    def call(arguments: dict[str, Any], state: State, _: Path) -> Answer:
+        from stashport.jobs import plan_view
+
+        found: Answer = getattr(plan_view, name)(arguments, state)
+        return found
+
+    return call
+
+
 OPERATIONS: dict[str, Callable[[dict[str, Any], State, Path], Answer]] = {
     "hello": _hello, "runs": _runs, "run": _run, "stop": _stop, "report": _report, "download": _download, "chunk": _chunk, "secret": _secret,
     "presets": _presets, "savePreset": _save_preset, "deletePreset": _delete_preset,
     "backups": _backups("viewed", "vault_place"), "backupNews": _backup_news, "forgetBackup": _backups("forget"), "pinBackup": _backups("pin"),
     "backupHabits": _backups("choose_habits"), "vaultSetup": _backups("vault_setup", "vault_setup"), "vaultConfirm": _backups("vault_confirm", "vault_setup"),
+    "plan": _of_plan("plan_page"), "decisions": _of_plan("decisions"),
     "vaultSheet": _backups("vault_sheet", "vault_setup"), "vaultRewrap": _backups("vault_rewrap", "vault_setup"),
 }

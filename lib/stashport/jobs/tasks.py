@@ -63,6 +63,10 @@ def look(mode: str, arguments: dict[str, Any], server: dict[str, Any], state: St
     try:
         context = Context(state, connect(server))
         config = arguments.get("config") or {}
+        if mode == "confirm":
+            from stashport.jobs.restore_by_database import confirmed
+
+            return {"ok": True, **confirmed({"run": arguments.get("run")}, context)}
         return {"ok": True, **(count(config, context) if mode == "count" else preview(config, context, int(arguments.get("limit") or 3)))}
     except PortError as error:
         return {"ok": False, "error": error.record()}

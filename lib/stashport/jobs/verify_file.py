@@ -55,7 +55,7 @@ def _note(result: dict[str, Any], proof: Proof) -> None:
 
 
 def _tried(bundle: BundleReader, context: Context, run: Run, result: dict[str, Any]) -> dict[str, Any]:
-    if DATABASE not in bundle or not _has_images(bundle):
+    if DATABASE not in bundle or not has_images(bundle):
         remark = "It does not hold a database with its images: it was read as a whole instead of starting a Stash on it."
         return {"level": "full", "warnings": [*result["warnings"], remark]}
     size = sum(bundle.member(name).size for name in bundle.all_names() if name.startswith("images/"))
@@ -64,11 +64,16 @@ def _tried(bundle: BundleReader, context: Context, run: Run, result: dict[str, A
 
 def _bundle(path: Path, context: Context, stack: contextlib.ExitStack) -> BundleReader | None:
     """The file as a bundle, opened where it was encrypted; None for anything else."""
-    stream = stack.enter_context(_opener(path, context)(path.open("rb", _BUFFER)))
+    stream = stack.enter_context(opener(path, context)(path.open("rb", _BUFFER)))
     return stack.enter_context(BundleReader(stream, str(path))) if is_bundle(stream) else None
 
 
-def _opener(path: Path, context: Context) -> Callable[[BinaryIO], BinaryIO]:
+def has_images(bundle: BundleReader) -> bool:
+    """Whether it holds its images itself, as one that was carried away does."""
+    return bundle.header["content"]["blobs"]["count"] > 0 or (BLOBS in bundle and not bundle.header.get("packs"))
+
+
+def opener(path: Path, context: Context) -> Callable[[BinaryIO], BinaryIO]:
     """What opens a file: the keys or the passphrase that were given, where it is encrypted."""
     from stashport.output.export_file import is_sealed
     from stashport.output.seal import opened
@@ -88,18 +93,13 @@ def _export(path: Path, context: Context, run: Run) -> Proof:
         run.check_stop()
 
     run.phase("Reading the records back")
-    return prove(path, progress=progress, unseal=_opener(path, context))
+    return prove(path, progress=progress, unseal=opener(path, context))
 
 
 def _look_at_bundle(bundle: BundleReader, level: str, folder: Path, run: Run) -> Proof:
     if level == "quick":
         return Proof(errors=bundle.verify("quick"))
-    proof = prove_bundle(bundle, OwnImages(bundle) if _has_images(bundle) else None, folder, run)
-    if bundle.header.get("packs") and not _has_images(bundle):
+    proof = prove_bundle(bundle, OwnImages(bundle) if has_images(bundle) else None, folder, run)
+    if bundle.header.get("packs") and not has_images(bundle):
         proof.warnings.append("Its images lie in packs of its vault, which were not looked at: verify the vault for these.")
     return proof
-
-
-def _has_images(bundle: BundleReader) -> bool:
-    """Whether it holds its images itself, as one that was carried away does."""
-    return bundle.header["content"]["blobs"]["count"] > 0 or (BLOBS in bundle and not bundle.header.get("packs"))

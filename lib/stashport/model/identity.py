@@ -3,6 +3,7 @@
 A rule gives a record's keys, canonical texts; records that share a key are candidates under that rule.  What is made of candidates (one to one, never a
 guess) says change/match.py.  The tiers are told to people, strongest first:
 
+    record       the very record: the same number and time of creation, where both libraries are one Stash at two times (numbers are never used again)
     checksum     the same bytes: md5, or oshash and size; for what has files, a file that is the same by these
     stash_id     the same id at the same stash-box
     path         the same path, after mapping; for what has files or a folder, one that is the same by its path
@@ -24,7 +25,7 @@ from stashport.model import identity_keys as keys
 from stashport.model.identity_keys import Facts, Keys, Lookup
 from stashport.model.records import Record
 
-TIERS = ("checksum", "stash_id", "path", "remembered", "name", "folded", "alias", "suggested")
+TIERS = ("record", "checksum", "stash_id", "path", "remembered", "name", "folded", "alias", "suggested")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def contradiction(a: Facts, b: Facts) -> str:
     return next((name for name, values in sorted(a.items()) if name in b and not set(values) & set(b[name])), "")
 
 
+RECORD = Rule("record", "record of this library", keys.by_record)
 STASH_ID = Rule("stash_id", "stash-box id", keys.by_stash_id)
 REMEMBERED = Rule("remembered", "earlier match", keys.by_memory)
 
@@ -62,6 +64,7 @@ REMEMBERED = Rule("remembered", "earlier match", keys.by_memory)
 def _named(aliases: str) -> tuple[Rule, ...]:
     """Tags and studios: a Stash has each name once.  What a stash-box tells apart is no match for its name, and not even a conflict for an alias."""
     return (
+        RECORD,
         STASH_ID,
         REMEMBERED,
         Rule("name", "name", keys.by_all("name"), "conflict"),
@@ -72,6 +75,7 @@ def _named(aliases: str) -> tuple[Rule, ...]:
 
 # A performer is a name with its disambiguation: "Jane Doe" and "Jane Doe (dancer)" are two people, until a person says otherwise.
 _PERFORMER = (
+    RECORD,
     STASH_ID,
     REMEMBERED,
     Rule("name", "name and disambiguation", keys.by_full_name, "conflict"),
@@ -82,6 +86,7 @@ _PERFORMER = (
 
 # Many groups may have one name: date and studio tell them apart where they are told.
 _GROUP = (
+    RECORD,
     REMEMBERED,
     Rule("name", "name and time of creation", keys.by_birth("name")),
     Rule("name", "name, date and studio", keys.by_all("name", "date", "studio")),
@@ -93,6 +98,7 @@ _GROUP = (
 
 # What lies at the same path with other content is another file, which may have taken the place of the first: told, not decided.
 _FILE = (
+    RECORD,
     Rule("checksum", "md5", keys.by_md5, "suggested"),
     Rule("checksum", "oshash and size", keys.by_oshash, "suggested"),
     Rule("path", "path and size", keys.by_path_and_size, "suggested"),
@@ -105,6 +111,7 @@ _FILE = (
 def _of_files(field: str, *after_content: Rule, after_path: tuple[Rule, ...] = ()) -> tuple[Rule, ...]:
     """Scenes, images and galleries are what their files are; the first file is the primary one, and decides before the others."""
     return (
+        RECORD,
         Rule("checksum", "primary file", keys.by_file(field, content=True, primary=True)),
         Rule("checksum", "file", keys.by_file(field, content=True, primary=False)),
         *after_content,
@@ -132,7 +139,7 @@ IDENTITIES: dict[str, Identity] = {
     "studio": Identity(("name", "aliases", "stash_ids"), _named("aliases"), keys.box_facts),
     "performer": Identity(("name", "disambiguation", "alias_list", "birthdate", "stash_ids"), _PERFORMER, keys.performer_facts),
     "group": Identity(("name", "date", "studio", "created_at"), _GROUP, keys.group_facts),
-    "folder": Identity(("path",), (Rule("path", "path", keys.by_path), REMEMBERED)),
+    "folder": Identity(("path",), (RECORD, Rule("path", "path", keys.by_path), REMEMBERED)),
     "file": Identity(("path", "size", "duration", "fingerprints"), _FILE, keys.file_facts),
     "gallery": Identity(
         ("title", "date", "studio", "files", "folder", "created_at"),

@@ -16,6 +16,8 @@ class Lookup(Protocol):
     """What rules must know beyond the record: one for each of the two libraries.  `side` is a or b."""
 
     side: str
+    same: bool
+    """Whether both libraries are one Stash at two times."""
 
     def token(self, identity: str) -> tuple[str, str]:
         """What a record that was looked at before ("file:17") shares with its counterparts, and their tier; a token of its own and "" where it has none."""
@@ -61,6 +63,13 @@ def _value(record: Record, look: Lookup, name: str) -> object:
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def by_record(record: Record, look: Lookup) -> Iterator[str]:
+    """The number and the time of creation, where both libraries are one Stash; a time that stands where there is none says nothing."""
+    when = instant(record.get("created_at")) if look.same else None
+    if when and when.year > 1970:
+        yield _key(record["id"], when.isoformat())
 
 
 def by_stash_id(record: Record, look: Lookup) -> Iterator[str]:

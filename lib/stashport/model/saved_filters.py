@@ -16,6 +16,8 @@ from stashport.model.saved_criteria import CIRCUMCISED, CRITERIA, GENDERS, LANGU
 
 _REFERS = {"tags": "tag", "scene_tags": "tag", "performer_tags": "tag", "children": "tag", "studios": "studio", "groups": "group",
            "containing_groups": "group", "sub_groups": "group", "performers": "performer", "galleries": "gallery", "scenes": "scene"}
+FILTERED_BY = frozenset(_REFERS.values())
+"""The kinds of records that saved filters can name."""
 _KEEPS_EXCLUDES = frozenset({"groups", "containing_groups", "sub_groups"})
 _EMPTY = ("IS_NULL", "NOT_NULL")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d)?")

@@ -11,6 +11,7 @@ import contextlib
 import json
 import re
 
+from stashport.model.records import Record
 from stashport.model.scrub import without_secrets_in
 
 SETTINGS: dict[str, dict[str, str]] = {
@@ -76,6 +77,12 @@ _NAMING = ("name", "key", "id", "field", "label", "header", "title")
 def key_of(selection: str) -> str:
     """The name that a selection begins with."""
     return selection.split("{", maxsplit=1)[0]
+
+
+def is_path(record: Record) -> bool:
+    """Whether a setting says where something lies on its machine: such a one means nothing on another."""
+    section, _, key = record["id"].partition(":")[2].partition(".")
+    return any(key_of(selection) == key and privacy == "path" for selection, privacy in SETTINGS.get(section, {}).items())
 
 
 def sounds_secret(name: str) -> bool:

@@ -61,13 +61,13 @@ class ExportFile:
         unsealed = _Unsealed(self) if self.identities or self.passphrase or is_sealed(self.path) else None
         try:
             with RecordsFile(self.path, unsealed) as records:
-                yield Opened(records, _facts(records), {str(key): str(why) for key, why in _mapping(records.header.get("not_inside")).items()})
+                yield Opened(records, facts_of(records), {str(key): str(why) for key, why in _mapping(records.header.get("not_inside")).items()})
         finally:
             if unsealed:
                 unsealed.close()
 
 
-def _facts(records: RecordsFile) -> dict[str, Any]:
+def facts_of(records: RecordsFile) -> dict[str, Any]:
     """What is known of the file, and of the library that it was made of in the first place; only what is plainly told."""
     header: Header = records.header
     before, privacy = _mapping(header.get("source")), _mapping(header.get("privacy"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from stashport.output.source import Source
 Unseal = Callable[[BinaryIO], BinaryIO]
 LABEL = "an export of Stash Port"
 ENDINGS = ("jpg", "png", "gif", "webp", "svg", "bin")  # of images that lie beside the records
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
+_MOST_UNKNOWN = 200  # what newer versions may add
 _ORDER = {kind.name: number for number, kind in enumerate(KINDS)}
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError)
 
@@ -42,20 +45,33 @@ class _Inside(Protocol):
 class RecordsFile:
     """Records from a file that Stash Port wrote: a Reader, and a context manager.
 
-    unseal   opens each file, where they are encrypted
-    header   what the file says of itself
+    unseal    opens each file, where they are encrypted
+    header    what the file says of itself
+    unknown   fields ("scenes.mood") and kinds that its header names and that are not in the table of fields, since a newer version wrote it: left out
     Errors: NoSuchSource, BadFile, NewerFile, NotABundle, BundleDamaged, MissingLibrary and those of `unseal`; also while reading.
     """
 
     name = "file"
 
     def __init__(self, path: Path, unseal: Unseal | None = None) -> None:
-        self.place = str(path)
-        self._inside: _Inside = _bundle(path, unseal) or _Walked(Source(path, unseal))
-        self.is_bundle = isinstance(self._inside, _Bundle)
+        self._take(str(path), _bundle(path, unseal) or _Walked(Source(path, unseal)))
+
+    @classmethod
+    def of_bundle(cls, members: BundleReader, images: Callable[[str], bytes | None]) -> RecordsFile:
+        """The records of a bundle that is open already, and stays its opener's to close; `images` gives the bytes of one."""
+        records = cls.__new__(cls)
+        records._take(members.place, _Opened(members, images))  # noqa: SLF001 - its own
+        return records
+
+    def _take(self, place: str, inside: _Inside) -> None:
+        self.place, self._inside = place, inside
+        self.is_bundle = isinstance(self._inside, (_Bundle, _Opened))
         self.header = self._inside.header
         try:
-            self._told = _told_fields(self.header, self.place)
+            told = _told_fields(self.header, self.place)
+            self._strange = {plural: found for plural in told if (found := _strange(plural, told[plural]))}
+            self.unknown = sorted([*(set(told) - set(BY_PLURAL)), *(f"{plural}.{name}" for plural, found in self._strange.items() for name in found)])
+            self._told = {plural: [one for one in told[plural] if one not in self._strange.get(plural, ())] for plural in told if plural in BY_PLURAL}
         except BaseException:
             self.close()
             raise
@@ -90,6 +106,8 @@ class RecordsFile:
         narrowed = [f for f in fields if f.name in told and f.fields != told[f.name].fields]
         for batch in self._inside.of_kind(kind, only):
             with in_words(self.place):
+                if strange := self._strange.get(kind.plural):
+                    batch = Batch(records=[{name: value for name, value in one.items() if name not in strange} for one in batch.records])  # noqa: PLW2901
                 look(kind, batch, self._told)
             found = batch.records if only is None else [record for record in batch.records if number_of(record["id"]) in only]
             records = [{name: record[name] for name in names} for record in found]
@@ -111,9 +129,14 @@ def _told_fields(header: Header, place: str) -> dict[str, list[str]]:
     told = header.get("fields")
     if not isinstance(told, dict) or not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in told.values()):
         raise BadFile(place=place, format=LABEL, reason="its header does not tell which fields its records have")
-    if strange := set(told) - set(BY_PLURAL):
-        raise BadFile(place=place, format=LABEL, reason=f"its header tells of {min(strange)!r}, which is no kind that is known here")
+    names = {*told, *(name for plural in told for name in _strange(plural, told[plural]))} - set(BY_PLURAL)
+    if odd := sorted(names)[_MOST_UNKNOWN:] or [name for name in names if not _NAME.fullmatch(name)]:
+        raise BadFile(place=place, format=LABEL, reason=f"its header tells of {min(odd)[:60]!r}, which no version of Stash Port does")
     return told
+
+
+def _strange(plural: str, names: list[str]) -> set[str]:
+    return set(names) - set(BY_PLURAL[plural].by_name) if plural in BY_PLURAL else set()
 
 
 def look(kind: Kind, batch: Batch, told: object) -> None:
@@ -152,6 +175,18 @@ def _bundle(path: Path, unseal: Unseal | None) -> _Bundle | None:
     stream.close()
     raw.close()
     return None
+
+
+class _Opened:
+    """The records of an open bundle, whose images may be elsewhere."""
+
+    def __init__(self, members: BundleReader, images: Callable[[str], bytes | None]) -> None:
+        self._records, self.image = bundle_records.read(members), images
+        self.header = self._records.header
+        self.count, self.of_kind = self._records.count, self._records.of_kind
+
+    def close(self) -> None:
+        """Nothing here is ours."""
 
 
 class _Bundle:

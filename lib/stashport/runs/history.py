@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEEP = 200
+KEEP_JOURNALS = 30 * 24 * 3600
+JOURNALS = ("journal.sqlite", "load.sqlite", "database.json", "belongings.ndjson")
+"""What changes of a library are taken back from: of a plan, a load, a database put beside another one, and custom files."""
 STOP = "stop"
 RECORD = "run.json"
 _LARGEST = 64_000_000
@@ -86,16 +90,28 @@ def request_stop(state: State, run_id: str) -> None:
         raise file_error(error, folder) from error
 
 
-def prune(state: State, keep: int = KEEP) -> int:
-    """Remove all but the newest run folders, never one that is at work; the number removed."""
+def prune(state: State, keep: int = KEEP, *, clock: Callable[[], float] = time.time) -> int:
+    """Remove all but the newest run folders; the number removed.
+
+    Never one that is at work, and for 30 days none that holds what is needed to take back or to go on with what was done to a library.
+    """
     removed = 0
     for run_id in _ids(state)[keep:]:
         folder = state.run_folder(run_id)
-        record = _record(folder, time.time())
-        if record is None or record["state"] != "running":
+        record = _record(folder, clock())
+        if (record is None or record["state"] != "running") and not _wanted(folder, clock()):
             shutil.rmtree(folder, ignore_errors=True)
             removed += not folder.exists()
     return removed
+
+
+def _wanted(folder: Path, now: float) -> bool:
+    """Whether a journal was written here not long ago."""
+    for name in JOURNALS:
+        with contextlib.suppress(OSError):
+            if now - (folder / name).stat().st_mtime < KEEP_JOURNALS:
+                return True
+    return False
 
 
 def adds_up(counts: Mapping[str, Mapping[str, int]]) -> bool:

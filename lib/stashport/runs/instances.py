@@ -35,15 +35,15 @@ def recognise(state: State, place: str, sample: list[str], name: str = "", *, as
     """
     known = _load(state)
     there = next((one for one in known if one["place"] == place), None)
-    alike = next((one for one in sorted(known, key=lambda one: one is not there) if _alike(one["sample"], sample)), None)
-    found, remark = there or alike, ""
-    if there and alike and there is not alike:
-        found, remark = alike, f"The library at {place} is now the one that was at {alike['place']}: it goes on as that one."
-    elif there and not alike and len(there["sample"]) >= _ENOUGH and len(sample) >= _ENOUGH:
+    twin = next((one for one in sorted(known, key=lambda one: one is not there) if alike(one["sample"], sample)), None)
+    found, remark = there or twin, ""
+    if there and twin and there is not twin:
+        found, remark = twin, f"The library at {place} is now the one that was at {twin['place']}: it goes on as that one."
+    elif there and not twin and len(there["sample"]) >= _ENOUGH and len(sample) >= _ENOUGH:
         found, remark = None, f"The library at {place} is another one than before: its backups are kept apart from the old one's."
         there["place"] = ""
-    elif alike and not there:
-        remark = f"This library was known at {alike['place']}, or is a copy of that one. Its backups go on in the same series; instance: new keeps them apart."
+    elif twin and not there:
+        remark = f"This library was known at {twin['place']}, or is a copy of that one. Its backups go on in the same series; instance: new keeps them apart."
     if found is None or (as_new and found is not there):
         found, remark = {"id": str(uuid.uuid4()), "name": name}, "" if as_new else remark
         known.append(found)
@@ -76,7 +76,7 @@ def _load(state: State) -> list[dict[str, Any]]:
     return [one for one in known if isinstance(one, dict) and needed <= one.keys()] if isinstance(known, list) else []
 
 
-def _alike(one: list[str], other: list[str]) -> bool:
-    """More than half of the smaller sample is in both: first records can have been deleted since."""
+def alike(one: list[str], other: list[str]) -> bool:
+    """Whether two samples are of one library: more than half of the smaller one is in both, since first records can have been deleted since."""
     smaller = min(len(one), len(other))
     return smaller >= _ENOUGH and 2 * len(set(one) & set(other)) > smaller

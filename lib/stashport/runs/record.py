@@ -166,6 +166,13 @@ class Run:
         """Anything of the verb's own that JSON can hold; `sentence` becomes the first line of the report."""
         self.record["notes"][key] = value
 
+    def keep(self) -> None:
+        """Have all that was told so far on the disk, before something begins that can be taken up again.  Errors: CannotWrite, DiskFull."""
+        try:
+            self._save(durable=True)
+        except OSError as error:
+            raise file_error(error, self.folder) from error
+
     def source(self, **facts: object) -> None:
         """Facts about where the records come from, once they are known."""
         self.record["source"].update(facts)

@@ -28,6 +28,7 @@ _PAST = {
     "import": "imported",
     "migrate": "migrated",
     "sync": "synced",
+    "rollback": "taken back",
 }
 _TOLD = {
     "created": "created",

@@ -8,16 +8,18 @@ hour, but each answer brings a fresh one: it is replaced by hand, or given up fo
 from __future__ import annotations
 
 import hashlib
+import io
 import ipaddress
 import json
 import os
 import random
 import re
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 from stashport.errors import BadRequest, MissingLibrary, NotAllowed, NotStash, PublicWithoutKey, ServerError, Unreachable
@@ -90,6 +92,19 @@ class Connection:
         """Run a GraphQL mutation; its data."""
         return self._run(document, variables or {}, read=False)
 
+    def upload(self, document: str, variables: dict[str, Any], file: Path, name: str) -> dict[str, Any]:
+        """Run a mutation whose variable `name` is a file, which is sent as it is read; its data.  Errors: those of the file system too."""
+        if self._tracer:
+            self._tracer(document, variables)
+        operation = json.dumps({"query": document, "variables": {**variables, name: None}})
+        with file.open("rb") as opened:
+            form = _Form({"operations": operation, "map": json.dumps({"0": [f"variables.{name}"]})}, opened, file.stat().st_size)
+            answer = self._parse(self._request("POST", "/graphql", body=form, content=form.content, again=False))
+        if answer.get("errors") or not isinstance(answer.get("data"), dict):
+            raise ServerError(url=self.url, reason=str(answer.get("errors") or "an empty answer")[:400])
+        data: dict[str, Any] = answer["data"]
+        return data
+
     def _run(self, document: str, variables: dict[str, Any], *, read: bool) -> dict[str, Any]:
         if self._tracer:
             self._tracer(document, variables)
@@ -153,8 +168,10 @@ class Connection:
         inner = parts.path.removeprefix(prefix) if parts.path.startswith(prefix + "/") else parts.path
         return inner + (f"?{parts.query}" if parts.query else "")
 
-    def _request(self, method: str, path: str, *, body: bytes | None = None, stream: bool = False, again: bool = True) -> Any:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+    def _request(
+        self, method: str, path: str, *, body: bytes | _Form | None = None, content: str = "application/json", stream: bool = False, again: bool = True,
+    ) -> Any:
+        headers = {"Content-Type": content} if body is not None else {}
         reason = ""
         for pause in (*PAUSES, None) if again else (None,):
             if self._key:
@@ -192,6 +209,30 @@ class Connection:
         if status == 404:
             raise NotStash(url=self.url, reason="nothing at this address (HTTP 404)")
         return response
+
+
+class _Form:
+    """A form with texts and then a file, read piece by piece.  Its length is told before: Stash keeps what has none in memory."""
+
+    def __init__(self, texts: dict[str, str], file: BinaryIO, size: int) -> None:
+        mark = secrets.token_hex(16)
+        self.content = f"multipart/form-data; boundary={mark}"
+        parts = "".join(f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in texts.items())
+        head = f'{parts}--{mark}\r\nContent-Disposition: form-data; name="0"; filename="file"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
+        tail = f"\r\n--{mark}--\r\n".encode()
+        self.len = len(head) + size + len(tail)
+        self._pieces: list[BinaryIO] = [io.BytesIO(head), file, io.BytesIO(tail)]
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, as of a file."""
+        while self._pieces:
+            if piece := self._pieces[0].read(size):
+                return piece
+            self._pieces.pop(0)
+        return b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(1 << 20), b"")
 
 
 def key_from_environment(file: str | None) -> str | None:

@@ -156,9 +156,19 @@ class GraphQLReader:
             if number is not None:
                 chunk.append(number)
             if chunk and (number is None or len(chunk) == PAGE):
-                told = self.connection.query(document, {"ids": [str(n) for n in chunk] if argument == "ids" else chunk})["found"][kind.listing]
-                yield sorted(told, key=_by_id)
+                yield sorted(self._those(kind, document, chunk, as_text=argument == "ids"), key=_by_id)
                 chunk = []
+
+    def _those(self, kind: Kind, document: str, chunk: list[int], *, as_text: bool) -> list[dict[str, Any]]:
+        """Records by their numbers.  One that is gone makes Stash refuse the whole question: it is halved until that one is alone."""
+        try:
+            found: list[dict[str, Any]] = self.connection.query(document, {"ids": [str(n) for n in chunk] if as_text else chunk})["found"][kind.listing]
+        except ServerError as error:
+            if "not found" not in str(error.details.get("reason")):
+                raise
+            middle = len(chunk) // 2
+            return [one for half in (chunk[:middle], chunk[middle:]) for one in self._those(kind, document, half, as_text=as_text)] if middle else []
+        return found
 
     # --- values -------------------------------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""What a method of writing cannot carry over, found in the records that a plan writes: so that it is told before, and not noticed afterwards.  Pure.
+
+A method names fields ("created_at"), or parts of them in words that are looked up here ("scene_markers.created_at", "play_history.fractions").
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from stashport.change.merge import Change
+from stashport.change.values import blank
+from stashport.model.records import Record
+
+CLEARED, REMOVED = "cleared", "removed"
+_WHOLLY = ".exponents"  # custom fields with such a number are left as they are
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|\+00:00)")
+Test = Callable[[Any], bool]
+
+# Parts that are no field of a row: whether a value has what is lost.
+_PARTS: dict[str, Test] = {
+    "fractions": lambda value: any(not _PLAIN_TIME.fullmatch(str(one)) for one in value),
+    "updated_at.zone": lambda value: any(row.get("updated_at") and not str(row["updated_at"]).endswith("Z") for row in value),
+    "md5": lambda value: any(row.get("type") == "md5" for row in value),
+    "oshash": lambda value: any(row.get("type") == "oshash" for row in value),
+    "further": lambda value: max(Counter(row.get("type") for row in value).values()) > 1,
+    "exponents": lambda value: any(isinstance(one, (int, float)) and "e" in repr(one) for one in value.values()),
+    "tags.primary": lambda value: any(row.get("primary_tag") in (row.get("tags") or ()) for row in value),
+}
+
+
+def fitted(theirs: Record, mine: Record, cannot: Mapping[str, str]) -> tuple[Record, list[str]]:
+    """(a record as the method stores it, the names of what is lost by that): else the same would be found to differ, and be written, again and again.
+
+    What `mine`, the target's record, has already in that form stays as it is there.
+    """
+    record, lost = dict(theirs), []
+    if "text.blanks" in cannot:
+        for name, value in theirs.items():
+            if isinstance(value, str) and value != value.strip():
+                there = mine.get(name)
+                record[name] = there if isinstance(there, str) and there.strip() == value.strip() else value.strip() or None
+                lost += [] if "text.blanks" in lost or record[name] == value else ["text.blanks"]
+    markers = theirs.get("scene_markers")
+    if markers and "scene_markers.tags.primary" in cannot and _has(markers, "tags.primary"):
+        without = [[one for one in row.get("tags") or () if one != row.get("primary_tag")] for row in markers]
+        record["scene_markers"] = [{**row, "tags": tags} if "tags" in row else row for row, tags in zip(markers, without, strict=True)]
+        lost.append("scene_markers.tags.primary")
+    return record, lost
+
+
+def of_record(record: Record, cannot: Mapping[str, str]) -> Iterator[str]:
+    """The names of what is lost when a record is made."""
+    for name in cannot:
+        outer, _, part = name.partition(".")
+        if outer == "text":
+            if any(isinstance(value, str) and value != value.strip() for value in record.values()):
+                yield name
+        elif not blank(record.get(outer)) and record[outer] is not False and (not part or _has(record[outer], part)):
+            yield name
+
+
+def of_change(change: Change, cannot: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """(the names of what is lost when a field is changed, whether nothing of the change can be written)."""
+    if change.field in cannot:
+        yield change.field, True
+    elif blank(change.after) and f"{change.field}.{CLEARED}" in cannot:
+        yield f"{change.field}.{CLEARED}", True
+    else:
+        if f"{change.field}.{REMOVED}" in cannot and set(change.before or ()) - set(change.after or ()):
+            yield f"{change.field}.{REMOVED}", set(change.after or ()) <= set(change.before or ())
+        yield from ((name, name.endswith(_WHOLLY)) for name in of_record({change.field: change.after}, cannot))
+
+
+def _has(value: Any, part: str) -> bool:
+    test = _PARTS.get(part)
+    if test is not None:
+        return test(value)
+    return isinstance(value, list) and any(isinstance(row, dict) and row.get(part) is not None for row in value)
