@@ -661,6 +661,15 @@ class PlanStale(PortError):
     exit_code = 116
 
 
+class SourceDamaged(Unsound):
+    """{name} is damaged, and nothing has been written: {reason}
+
+    Choose another backup; or restore this one with --salvage (in a task: salvage), which takes what is whole and lists the rest.
+    """
+
+    exit_code = 117
+
+
 class NotResumable(PortError):
     """The run {run} cannot be continued or taken back: {reason}.
 

@@ -12,6 +12,7 @@ from stashport.jobs.backup import backup
 from stashport.jobs.compare import compare
 from stashport.jobs.context import Context
 from stashport.jobs.export import export
+from stashport.jobs.plan_view import plan_page
 from stashport.jobs.restore import apply, restore
 from stashport.jobs.taking_back import rollback
 from stashport.runs.lock import Lock
@@ -206,3 +207,21 @@ def test_refusals(scene: Scene, libraries: Any, start_stash: Any) -> None:
     with pytest.raises((Unsound, BundleDamaged)):
         scene.restore(start_stash(libraries.empty()), method="bulk")
     assert scene.mutations() == []
+
+
+def test_what_was_decided_is_done_once(scene: Scene, libraries: Any, start_stash: Any, tmp_path: Path) -> None:
+    """Two groups of one name and two dates: one is said to be new; writing the same plan with the same decision again makes it no second time."""
+    scene.stash.gql('mutation{groupCreate(input:{name:"Twin",date:"1990-01-01"}){id}}')
+    place = tmp_path / "library.json"
+    assert export({"to": str(place), "format": "json", "kinds": ["groups"], "images": False}, scene.context()).result == "ok"
+    other = start_stash(libraries.empty())
+    other.gql('mutation{groupCreate(input:{name:"Twin",date:"1980-01-01"}){id}}')
+    plan = restore({"source": str(place), "dryRun": True, "kinds": ["groups"], "related": "none", **WITHOUT}, scene.context(other))
+    (told,) = plan_page({"run": plan.id, "action": "conflict"}, scene.state)["steps"]
+    assert [one["name"] for side in ("source", "target") for one in told["candidates"][side]] == ["Twin", "Twin"]
+    decided = {"new": [{"kind": "group", "source": told["candidates"]["source"][0]["number"]}]}
+    runs = [apply({"run": plan.id, "decisions": decided, **WITHOUT}, scene.context(other)) for _ in range(3)]
+    assert [run.result for run in runs] == ["ok", "ok", "ok"]
+    groups = plan.record["notes"]["plan"]["totals"]["groups"]["create"]
+    assert [run.record["counts"]["group"]["created"] for run in runs] == [groups + 1, 0, 0]
+    assert other.gql('{findGroups(group_filter:{name:{value:"Twin",modifier:EQUALS}}){count}}')["findGroups"]["count"] == 2

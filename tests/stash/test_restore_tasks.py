@@ -219,11 +219,11 @@ def test_hooks_of_other_plugins(libraries: Any, start_stash: Any, tmp_path: Path
     assert "9 s" in said
 
 
-def test_a_passphrase_goes_along(libraries: Any, start_stash: Any, tmp_path: Path) -> None:
+def test_a_passphrase_goes_along(libraries: Any, start_stash: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task opens an encrypted vault with a passphrase that was handed over, and so does the one that follows behind an import; no argument holds it."""
     secret = "correct horse battery zqx"
     stash = start_stash(libraries.filled(30, 2), plugin=True)
-    vault = sealed_vault(tmp_path, stash, secret)
+    vault = sealed_vault(tmp_path, stash, secret, monkeypatch)
     fresh = start_stash(libraries.empty(), plugin=True)
     given = {"source": f"{vault}#latest", "files": "create", "kinds": ["scenes"], "related": "all", **WITHOUT}
     refused = run_task(fresh, "restore", given)
@@ -239,13 +239,16 @@ def test_a_passphrase_goes_along(libraries: Any, start_stash: Any, tmp_path: Pat
     assert not any(secret in path.read_text("utf-8", "replace") for path in state_of(fresh).folder.rglob("*") if path.is_file())
 
 
-def sealed_vault(folder: Path, stash: Any, secret: str) -> Path:
-    """An encrypted vault with a backup of a Stash."""
+def sealed_vault(folder: Path, stash: Any, secret: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An encrypted vault with a backup of a Stash, whose passphrase takes next to no time to try."""
+    from stashport.bundle.age_writer import EncryptingWriter
     from stashport.bundle.passphrase import Passphrase
     from stashport.jobs.vault_setup import vault_confirm, vault_setup
 
     context = Context(State(folder / "state"), Connection(stash.url))
     context.passphrase = Passphrase(secret)
+    usual = EncryptingWriter.__init__.__kwdefaults__
+    monkeypatch.setattr("stashport.bundle.age_writer.EncryptingWriter.__init__.__kwdefaults__", {**usual, "work_factor": 10})
     sheet = vault_setup({"vault": str(folder / "sealed")}, context)["sheet"]
     key = re.findall("AGE-SECRET-KEY-1[A-Z0-9]+", sheet.replace("<wbr>", ""))[0]
     vault_confirm({"vault": str(folder / "sealed"), "last": key[-4:]}, context)

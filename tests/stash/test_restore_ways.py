@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from stashport.cli import main
-from stashport.errors import BundleDamaged, NotRestorable, NotResumable, PortError, Stopped, Unsound
+from stashport.errors import NotRestorable, NotResumable, PortError, SourceDamaged, Stopped
 from stashport.jobs.context import Context
 from stashport.jobs.restore import restore
 from stashport.jobs.restore_by_database import confirmed
@@ -45,12 +45,12 @@ def test_damaged_records_and_images(small: Restoring, libraries: Any, start_stas
         stash.gql("mutation($id:ID!,$image:String){performerUpdate(input:{id:$id,image:$image}){id}}", {"id": one, "image": gif})
     stash.gql('mutation{tagUpdate(input:{id:"3",description:"changed"}){id}}')
     damaged = small.copied(stash.database)
-    with pytest.raises(Unsound) as caught:
+    with pytest.raises(SourceDamaged) as caught:
         small.restore(stash, strategy="exact")
     assert picture in caught.value.message
     assert small.mutations() == []
     small.damage("records/tags.ndjson")
-    with pytest.raises((Unsound, BundleDamaged)):
+    with pytest.raises(SourceDamaged):
         small.restore(stash, strategy="exact")
     assert small.mutations() == []
     assert differing(damaged, stash.database) == {}
@@ -76,7 +76,7 @@ def test_a_kind_that_is_nowhere_whole(small: Restoring, libraries: Any, start_st
     assert differing(library.database, stash.database, "scenes.updated_at") == {}
     assert differing(rated, stash.database, "scenes.updated_at") == {"scenes": {"rating100": 3}}
     fresh = start_stash(libraries.empty())
-    with pytest.raises((Unsound, BundleDamaged)):
+    with pytest.raises(SourceDamaged):
         small.restore(fresh, method="bulk")
     run = small.restore(fresh, method="bulk", salvage=True)
     assert run.result == "partial"
@@ -90,7 +90,7 @@ def test_bulk_without_a_damaged_image(small: Restoring, libraries: Any, start_st
     _, cover = cover_of(libraries.filled(60, 5, blobs=True))
     small.damage_image(cover)
     fresh = start_stash(libraries.empty())
-    with pytest.raises(Unsound):
+    with pytest.raises(SourceDamaged):
         small.restore(fresh, method="bulk")
     assert fresh.gql("{findScenes{count}}")["findScenes"]["count"] == 0
     run = small.restore(fresh, method="bulk", salvage=True)

@@ -180,7 +180,8 @@ class Disturbed(Spoilt):
         self.method, self.given_more = method, RESTORES[method]
         quiet = Faulty(self.stash.url)
         run = self.restore(quiet, **self.given_more)
-        self.result, self.requests = run.result, quiet.count
+        assert run.result == "ok", run.record["warnings"]
+        self.requests = quiet.count
         self.whole_copy, self.whole = self.copy("whole"), self.now()
         self.rollback(run.id)
         assert self.left() == {}

@@ -64,7 +64,8 @@ def test_what_is_shown_of_a_step(state: State, run: str) -> None:
     assert (changed["tier"], changed["reason"], changed["record"]) == ("checksum", "why", None)
     assert [(one["field"], one["part"]) for one in clashing["clashes"]] == [("scene_markers", 0), ("title", 0), ("scene_markers", 1)]
     assert clashing["clashes"][1] | {"label": ""} == {"field": "title", "label": "", "part": 0, "mine": "a", "theirs": "b", "base": "c", "reason": "x"}
-    assert ambiguous["candidates"] == ((4, 5), (6,))
+    assert [[one["number"] for one in ambiguous["candidates"][side]] for side in ("source", "target")] == [[4, 5], [6]]
+    assert ambiguous["candidates"]["target"][0]["name"].endswith(" 6")
 
 
 @pytest.mark.parametrize("given", [{"most": "many"}, {"after": []}, {"action": "explode"}])

@@ -15,7 +15,9 @@ from stashport.change.merge import Change
 from stashport.change.plan_file import Plan, PlanWriter
 from stashport.change.setting_references import is_free, moved
 from stashport.change.steps import CREATE, UPDATE, Step
-from stashport.errors import BackupIncomplete, BadRequest, BundleDamaged, NotInBundle, NotResumable, Unsound
+from stashport.errors import BackupIncomplete, BadFile, BadRequest, BundleDamaged, NotInBundle, NotResumable, Unsound
+from stashport.jobs.carry import carry
+from stashport.jobs.change_source import opened_records
 from stashport.jobs.context import Context
 from stashport.jobs.hooks import times_of
 from stashport.jobs.restore import apply, restore, waiting
@@ -179,6 +181,27 @@ def test_a_kind_without_records_is_not_an_empty_one(bundle: Any, tmp_path: Path)
         assert found
         assert not any({"tags", "scene_markers"} & record.keys() for record in found)
     assert any("left out" in one for one in told.warnings)
+
+
+@pytest.mark.parametrize("carried", [False, True])
+def test_any_backup_can_be_salvaged(bundle: Any, tmp_path: Path, *, carried: bool) -> None:
+    """One in a vault and one that was carried away: refused when damaged, and read as far as it is whole where that is asked for."""
+    place, path = bundle
+    context, text = Context(place.state), f"{place.vault_folder}#latest"
+    if carried:
+        path = tmp_path / "one.stashport.zip"
+        assert carry({"vault": str(place.vault_folder), "to": str(path)}, context).result == "ok"
+        text = str(path)
+    flipped(path, "records/tags.ndjson")
+    told = Told()
+    with pytest.raises((Unsound, BundleDamaged, BadFile)), opened_records(text, context, told) as opened:  # type: ignore[arg-type]
+        list(opened.reader.batches(BY_NAME["tag"], opened.reader.fields(BY_NAME["tag"])))
+    assert told.warnings == []
+    with opened_records(text, context, told, salvage=True) as opened:  # type: ignore[arg-type]
+        tags = [record for batch in opened.reader.batches(BY_NAME["tag"], opened.reader.fields(BY_NAME["tag"])) for record in batch.records]
+        assert len(tags) == opened.reader.count(BY_NAME["tag"]) > 0
+        assert opened.facts["instance"]
+    assert any("tags" in one for one in told.warnings)
 
 
 def test_one_bad_pack_does_not_hide_the_others() -> None:

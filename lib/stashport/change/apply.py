@@ -76,7 +76,7 @@ def apply(
         last = begun.entries[-1].place
         steps = dict(takewhile(lambda one: one[0] <= last, plan.applied(after=journal.place())))
         done.batch(work.settle(begun, steps))
-    for steps_of in batches(plan.applied(after=journal.place())):
+    for steps_of in batches(plan.applied(after=journal.place()), getattr(target.writer, "most_created", None)):
         run.check_stop()
         if check_queue is not None:
             check_queue()
@@ -84,12 +84,15 @@ def apply(
     return Applied(done.steps, done.written)
 
 
-def batches(steps: Iterable[tuple[int, Step]]) -> Iterator[list[tuple[int, Step]]]:
-    """Consecutive steps of one kind and action, not too many at once, and each record once."""
+def batches(steps: Iterable[tuple[int, Step]], most_created: Callable[[str], int] | None = None) -> Iterator[list[tuple[int, Step]]]:
+    """Consecutive steps of one kind and action, not too many at once, and each record once.
+
+    most_created   how many records of a kind the writer takes at once, where it needs many at a time
+    """
     batch: list[tuple[int, Step]] = []
     seen: set[str] = set()
     for place, step in steps:
-        if batch and not (_fits(batch, step) and step.target not in seen):
+        if batch and not (_fits(batch, step, most_created) and step.target not in seen):
             yield batch
             batch, seen = [], set()
         batch.append((place, step))
@@ -98,9 +101,9 @@ def batches(steps: Iterable[tuple[int, Step]]) -> Iterator[list[tuple[int, Step]
         yield batch
 
 
-def _fits(batch: list[tuple[int, Step]], step: Step) -> bool:
+def _fits(batch: list[tuple[int, Step]], step: Step, most_created: Callable[[str], int] | None) -> bool:
     first = batch[0][1]
-    most = MOST_CREATED if step.action == CREATE else MOST_CHANGED
+    most = MOST_CHANGED if step.action != CREATE else max(MOST_CREATED, most_created(step.kind) if most_created else 0)
     return (first.kind, first.action) == (step.kind, step.action) and len(batch) < most
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from stashport.change.decisions import Decisions
 from stashport.change.match import Conflict, Matches
+from stashport.model.fields import BY_NAME
 from stashport.model.reader import Reader
 from stashport.model.records import IdSet, Record, number_of
 from stashport.model.table import Kind
@@ -155,3 +156,19 @@ class Births:
 
 def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value] if value else []
+
+
+def opened_zips(source: Reader, folders: IdSet) -> frozenset[str]:
+    """The ids of those folders that are zip files opened: they have the path of the file that they lie in."""
+    folder, file = BY_NAME["folder"], BY_NAME["file"]
+    lying: dict[int, list[tuple[str, str]]] = {}
+    for batch in source.batches(folder, tuple(f for f in source.fields(folder) if f.name in ("path", "zip_file")), folders):
+        for record in batch.records:
+            if record.get("zip_file"):
+                lying.setdefault(number_of(record["zip_file"]), []).append((record["id"], record["path"]))
+    zips, found = IdSet(), set()
+    zips.add_all(lying)
+    for batch in source.batches(file, tuple(f for f in source.fields(file) if f.name == "path"), zips) if lying else ():
+        for record in batch.records:
+            found |= {one for one, path in lying[number_of(record["id"])] if path == record["path"]}
+    return frozenset(found)

@@ -7,11 +7,12 @@
      "like":   [{"kind": "scene", "field": "title", "take": "target"}]} the same for all like this
 
 `take` is source, target, both, or value (with "value": ..; references in it are the target's).  `part` counts the clashes of one field from 0; without it,
-all of them are meant.
+all of them are meant.  `mark`, where it is there, says which clash was seen: it is not taken for another one that has come to the same place.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from stashport.change.merge_fields import UNDECIDED, Clash, Decide
 from stashport.errors import BadRequest
 from stashport.model.fields import BY_NAME, BY_PLURAL
 from stashport.model.moments import instant
+from stashport.model.records import dumps
 from stashport.model.table import LISTS, Field, Kind
 from stashport.output.shape import checked
 
@@ -80,7 +82,8 @@ class Decisions:
             part = seen.get(clash.field, 0)
             seen[clash.field] = part + 1
             keys = ((kind, source, clash.field, part), (kind, source, clash.field, None))
-            wish = next((self._fields[key] for key in keys if key in self._fields), self._like.get((kind, clash.field)))
+            own = (self._fields[key] for key in keys if key in self._fields)
+            wish = next((one for one in own if one.get("mark") in (None, mark_of(clash))), self._like.get((kind, clash.field)))
             return UNDECIDED if wish is None else _taken(BY_NAME[kind].by_name[clash.field].type, clash, wish)
 
         return decide
@@ -113,6 +116,11 @@ class Decisions:
             self._pairs.setdefault(kind, {})[source] = target
         else:
             (self._new if name == "new" else self._leave).add((kind, source))
+
+
+def mark_of(clash: Clash) -> str:
+    """What says that a clash is the one that was decided: a digest of what both sides had."""
+    return hashlib.blake2b(dumps([clash.field, clash.mine, clash.theirs]).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _taken(kind: str, clash: Clash, wish: Mapping[str, Any]) -> Any:

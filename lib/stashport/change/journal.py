@@ -96,7 +96,7 @@ class Journal:
         if reading and not there:
             raise self._unusable("it has no journal")
         with self._told():
-            mode = "?mode=ro" if reading else ""
+            mode = "?mode=rw" if reading else ""  # rw: what a killed process left half written is taken back by whoever opens it next
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}{mode}", uri=True, isolation_level=None)
         try:
             self._prepare(plan_sha256, reading=reading)

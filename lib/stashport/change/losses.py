@@ -27,6 +27,8 @@ _PARTS: dict[str, Test] = {
     "oshash": lambda value: any(row.get("type") == "oshash" for row in value),
     "further": lambda value: max(Counter(row.get("type") for row in value).values()) > 1,
     "exponents": lambda value: any(isinstance(one, (int, float)) and "e" in repr(one) for one in value.values()),
+    "zone": lambda value: not str(value).endswith("Z"),
+    "repeated": lambda value: max(Counter(row.get("seconds") for row in value).values()) > 1,
     "tags.primary": lambda value: any(row.get("primary_tag") in (row.get("tags") or ()) for row in value),
 }
 
@@ -57,6 +59,10 @@ def of_record(record: Record, cannot: Mapping[str, str]) -> Iterator[str]:
         outer, _, part = name.partition(".")
         if outer == "text":
             if any(isinstance(value, str) and value != value.strip() for value in record.values()):
+                yield name
+        elif part == "completed":
+            indexed = any(row.get("scene_index") == 0 for row in record.get("groups") or ())
+            if record.get("cover") or record.get("chapters") or record.get("rating100") == 0 or indexed:
                 yield name
         elif not blank(record.get(outer)) and record[outer] is not False and (not part or _has(record[outer], part)):
             yield name

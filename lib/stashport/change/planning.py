@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from stashport.change.aside import Aside, number_in, rest_of
-from stashport.change.births import Births, Pairing
+from stashport.change.births import SCANNED, Births, Pairing, opened_zips
 from stashport.change.carried import GONE, carried
 from stashport.change.compare import name_of
 from stashport.change.decisions import Decisions
@@ -31,7 +31,7 @@ from stashport.model.reader import Reader
 from stashport.model.records import IdSet, Record, number_of
 from stashport.model.table import LISTS, Field, Kind
 
-MAIN, LATER, LAST = 0, 1, 2
+FILES, INNER, MAIN, LATER, LAST = range(-2, 3)  # what lies in zip files comes after these
 Progress = Callable[[Kind, int], object]
 _NAMING = frozenset({"name", "title", "path"})
 _THERE, _LEFT, _WAITS = "it is in this library already, and stays as it is", "it was decided to leave it out", "its file or folder is not in this library yet"
@@ -55,6 +55,7 @@ class Planner:
         self.kinds = [kind for kind in KINDS if kind.name in told and kind.table and (wish.kinds is None or kind.name in wish.kinds)]
         self._strategy = wish.merging()
         self._lookup = lru_cache(50_000)(self._counterpart)
+        self._opened: frozenset[str] = frozenset()
         self._steady = Steady(self._pairing, decisions, self._lookup)
 
     def make(self, progress: Progress) -> Made:
@@ -88,18 +89,23 @@ class Planner:
         self._births.hold_back(kind.name, taken)
 
     def _conflicts(self, kind: Kind) -> None:
-        only, firsts = self._wish.only.get(kind.name), IdSet()
+        only, ours, theirs = self._wish.only.get(kind.name), IdSet(), IdSet()
         for conflict in self._pairing.conflicts(kind.name):
-            firsts.add_all([n for n in conflict.a if only is None or n in only][:1])
-        if not len(firsts):
+            if any(only is None or n in only for n in conflict.a):
+                ours.add_all(conflict.a)
+                theirs.add_all(conflict.b)
+        if not len(ours):
             return
-        with Aside(self._source, kind, self._naming(kind), firsts) as names:
+        fields = self._naming(kind)
+        with Aside(self._source, kind, fields, ours) as names, Aside(self._target, kind, fields, theirs) as others:
             for conflict in self._pairing.conflicts(kind.name):
                 wanted = [n for n in conflict.a if only is None or n in only]
                 if wanted:
                     about = names.record(wanted[0]) or {"id": f"{kind.name}:{wanted[0]}"}
+                    called = {side: {n: name_of(one) for n in numbers if (one := aside.record(n))}
+                              for side, aside, numbers in (("source", names, conflict.a), ("target", others, conflict.b))}
                     self._plan.add(Step(kind.name, CONFLICT, source=about["id"], tier=conflict.tier, reason=conflict.reason, name=name_of(about),
-                                        candidates=(conflict.a, conflict.b)))
+                                        candidates=(conflict.a, conflict.b), record=called))
                     self.made.tally(kind, CONFLICT, len(wanted) - 1)
 
     def _others(self, kind: Kind, progress: Progress) -> None:
@@ -116,6 +122,8 @@ class Planner:
                 for record in batch.records:
                     self._plan.add(Step(kind.name, action, source=record["id"], name=name_of(record), reason=why))
                 progress(kind, len(batch))
+        if kind.name == "folder" and len(births.new[kind.name]):
+            self._opened = opened_zips(self._source, births.new[kind.name])
         for numbers, do in ((births.apart[kind.name], self._apart), (births.new[kind.name], self._create)):
             for batch in self._source.batches(kind, self._source.fields(kind), numbers) if len(numbers) else ():
                 for record in batch.records:
@@ -151,11 +159,17 @@ class Planner:
             told.pop(name, None)
         late = {name: told.pop(name) for name in LATE.get(kind.name, ()) if name in told}
         times = {"updated_at": told["updated_at"]} if late and "updated_at" in told else {}
-        self._plan.add(Step(kind.name, CREATE, reason=reason[:500], record={"id": about["target"], **told}, **about), MAIN)
+        self._plan.add(Step(kind.name, CREATE, reason=reason[:500], record={"id": about["target"], **told}, **about), self._phase(kind, record))
         for phase, part in ((LATER, late), (LAST, times)):
             if part:
                 changes = tuple(Change(name, [] if kind.by_name[name].type in LISTS else None, value, "new") for name, value in part.items())
                 self._plan.add(Step(kind.name, LINK, counted=False, record={"id": about["target"], **part}, changes=changes, **about), phase)
+
+    def _phase(self, kind: Kind, record: Record) -> int:
+        """When a record is made.  The folder that a zip file opens as comes before that file, of which it has the path."""
+        if kind.name not in SCANNED:
+            return MAIN
+        return INNER if record.get("zip_file") and record["id"] not in self._opened else FILES
 
     # --- what has ---------------------------------------------------------------------------------------------------------------------------------------
 

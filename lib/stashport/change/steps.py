@@ -46,7 +46,8 @@ class Step:
     tier           what says that the two are the same
     reason         why, in words
     counted        whether it stands for its record in counts: each record counts once, however many steps it takes
-    record         create: the fields; update and link: what the source says of the fields that change, for planning again when the target's changed
+    record         create: the fields; update and link: what the source says of the fields that change, for planning again when the target's changed;
+                   conflict with candidates: what these are called, {"source": {number: name}, "target": ..}
     changes        update, link: the fields, before and after
     clashes        conflict: fields that need a decision
     candidates     conflict: numbers that might be the same, ([in the source], [in the target])

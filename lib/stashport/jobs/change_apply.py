@@ -15,11 +15,13 @@ from stashport.change.steps import CREATE, UPDATE
 from stashport.errors import PlanStale, PortError
 from stashport.jobs.changing import Ends, make_plan
 from stashport.jobs.context import Context
+from stashport.jobs.decided import carried_out
 from stashport.jobs.restore_config import RestoreConfig
 from stashport.model.reader import Reader
 from stashport.runs.lock import Lock
 from stashport.runs.record import Run
 from stashport.runs.state import State
+from stashport.runs.wording import count_of
 
 if TYPE_CHECKING:
     from stashport.model.records import IdSet
@@ -93,22 +95,26 @@ def carry_out(plan: dict[str, Any], folder: Path, target: Target, ends: Ends, co
             return apply(file, target, journal, run, strategy=config.strategy, put_back=config.exact, exact_only=exact_only)
 
 
-def verify(config: RestoreConfig, ends: Ends, writer: Writer, run: Run, waiting: dict[str, IdSet] | None = None) -> None:
+def verify(
+    config: RestoreConfig, ends: Ends, writer: Writer, context: Context, run: Run, waiting: dict[str, IdSet] | None = None, journal: str = ""
+) -> None:
     """Plan the same once more on what is there now: what is still to be written was not written, and is told.
 
     waiting   the source's records that were meant, where it was those that had waited
+    journal   the run whose journal says what was made, where it is not this one
     Errors: those of make_plan.
     """
     run.phase("Reading everything again")
+    decisions = carried_out(config.decisions, context.state, journal or run.id)
     with ends.fresh() as reader:
         again = replace(ends, target=replace(ends.target, reader=reader))
-        left = make_plan(replace(config, decisions=config.decisions), again, writer, run, waiting=waiting, name="verified.sqlite")
-    differences = [f"{plural}: {row.get(CREATE, 0)} not created, {row.get(UPDATE, 0)} not as planned" for plural, row in left["totals"].items()
+        left = make_plan(replace(config, decisions=decisions), again, writer, run, waiting=waiting, name="verified.sqlite")
+    differences = [f"{plural}: {row.get(CREATE, 0):,} not created, {row.get(UPDATE, 0):,} not as planned" for plural, row in left["totals"].items()
                    if row.get(CREATE) or row.get(UPDATE)]
     run.note("verified", {"left": left["writes"], "differences": differences, "fields": left["fields"]})
     if left["writes"]:
-        told = "; ".join(differences[:5])
-        run.warn(f"Read again, {left['writes']:,} changes are not there: {told}. A new run tries them again.", incomplete=True)
+        told = "; ".join(differences[:5]) or "records that wait for a decision, and others that need them"
+        run.warn(f"Read again, {count_of(left['writes'], 'change')} not there yet: {told}. A new run tries again.", incomplete=True)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from stashport.jobs.backup import instance_of, sample_of
 from stashport.jobs.context import Context
 from stashport.jobs.export import choose
 from stashport.jobs.restore_config import RestoreConfig
+from stashport.jobs.waiting_folders import folders_of
 from stashport.model.fields import BY_NAME
 from stashport.model.reader import Reader
 from stashport.model.records import IdSet, number_of
@@ -127,7 +128,10 @@ def make_plan(config: RestoreConfig, ends: Ends, writer: Writer, run: Run, *, wa
         made = Planner(ends.source.reader, ends.target.reader, matches, wish, Decisions(config.decisions), plan).make(progress)
         facts = {**made.facts(), "target": ends.instance, "config": config.record(), "run": run.id}
         sha256 = plan.finish(facts)
-    return facts_of_plan(run.folder / name, sha256, config)
+    told = facts_of_plan(run.folder / name, sha256, config)
+    if told["waiting"]:
+        told["folders"] = folders_of(ends.source.reader, waiting_of(run.folder / name, sha256))
+    return told
 
 
 def _matched(wish: Wish) -> frozenset[str] | None:

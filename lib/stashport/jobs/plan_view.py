@@ -11,6 +11,7 @@ from stashport.change.merge_fields import Clash
 from stashport.change.plan_file import NAME, Plan
 from stashport.change.steps import Step
 from stashport.errors import BadRequest
+from stashport.jobs.decided import marked
 from stashport.model.fields import BY_NAME
 from stashport.runs.history import load
 from stashport.runs.state import State
@@ -39,6 +40,10 @@ def decisions(given: dict[str, Any], state: State) -> dict[str, Any]:
         if not isinstance(wish, dict):
             raise BadRequest(what='"decisions" needs names with their values.')
         Decisions(wish)
+        told = load(state, run)["notes"].get("plan")
+        if told:
+            with Plan(state.run_folder(run) / told["file"]) as plan:
+                wish = marked(wish, plan)
         try:
             write_text(path, json.dumps(wish))
         except OSError as error:
@@ -70,7 +75,16 @@ def _shown(number: int, step: Step) -> dict[str, Any]:
     changes = [{"field": one.field, "label": fields[one.field].label, "before": _short(one.before), "after": _short(one.after), "reason": one.reason}
                for one in step.changes]
     told = {key: getattr(step, key) for key in ("kind", "action", "source", "target", "name", "tier", "reason")}
-    return {"number": number, **told, "record": _short(step.record), "changes": changes, "clashes": clashes, "candidates": step.candidates}
+    record = None if step.candidates else _short(step.record)
+    return {"number": number, **told, "record": record, "changes": changes, "clashes": clashes, "candidates": _candidates(step)}
+
+
+def _candidates(step: Step) -> dict[str, list[dict[str, Any]]] | None:
+    if step.candidates is None:
+        return None
+    names = step.record or {}
+    return {side: [{"number": n, "name": names.get(side, {}).get(str(n), f"{step.kind} {n}")} for n in numbers]
+            for side, numbers in zip(("source", "target"), step.candidates, strict=True)}
 
 
 def _clash(clash: Clash, part: int, label: str) -> dict[str, Any]:

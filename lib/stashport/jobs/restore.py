@@ -13,20 +13,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stashport import __version__
+from stashport.change.decisions import Decisions
 from stashport.change.plan_file import Plan
-from stashport.errors import BadFile, BadRequest, BundleDamaged, NotResumable, Unsound
+from stashport.errors import BadRequest, NotResumable
 from stashport.jobs.change_apply import carry_out, kept_journal, locked, save_copy, verify
 from stashport.jobs.change_source import opened_records
 from stashport.jobs.change_writer import live_target, whole_at_once
 from stashport.jobs.changing import RUNNING, Ends, check_target, ends_of, make_plan, sentence_of, waited, waiting_of
 from stashport.jobs.context import Context
+from stashport.jobs.decided import marked, settled
 from stashport.jobs.export import quiet_memory
 from stashport.jobs.following import followed
 from stashport.jobs.hooks import warn_of_hooks
 from stashport.jobs.plan_view import kept_decisions
 from stashport.jobs.restore_config import RestoreConfig
 from stashport.jobs.restore_files import custom_files
-from stashport.jobs.salvage import look_at_images
+from stashport.jobs.salvage import SOURCE, look_at_images, refused
 from stashport.runs.history import load
 from stashport.runs.record import Run
 from stashport.runs.wording import count_of
@@ -59,6 +61,10 @@ def apply(given: dict[str, Any], context: Context) -> Run:
     """
     config, record = _earlier(given, context)
     decided = given.get("decisions") or kept_decisions(context.state, record["run"])
+    if decided:
+        Decisions(decided)
+        with Plan(context.state.run_folder(record["run"]) / record["notes"]["plan"]["file"]) as plan:
+            decided = settled(marked(decided, plan), context.state, record["run"])
     safety = RestoreConfig.parse({key: given[key] for key in ("safety", "confirm") if key in given}).safety
     config = replace(config, dryRun=False, decisions=decided, safety=safety)
     with _started("restore", config, context) as run:
@@ -100,12 +106,7 @@ def _started(verb: str, config: RestoreConfig, context: Context) -> Iterator[Run
     with Run.start(context.state, verb, config=config.record(), version=__version__, run_id=context.run_id, sinks=context.sinks) as run:
         run.phase("Opening both libraries")
         with kept_journal(run), followed(run, context):
-            try:
-                yield run
-            except (Unsound, BundleDamaged, BadFile):
-                if not config.salvage and not run.record["notes"].get("undo"):
-                    run.warn("Nothing has been written. With --salvage, what is whole in a backup is restored, and the rest is listed.")
-                raise
+            yield run
 
 
 def _records(config: RestoreConfig, context: Context, run: Run, *, plan: dict[str, Any] | None = None, numbers: dict[str, IdSet] | None = None) -> None:
@@ -114,14 +115,17 @@ def _records(config: RestoreConfig, context: Context, run: Run, *, plan: dict[st
         raise BadRequest(what=RUNNING)
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(open_source(context.source()))
-        source = stack.enter_context(opened_records(config.source, context, run, blobs=config.blobs, salvage=config.salvage))
+        with refused(SOURCE, salvage=config.salvage):
+            source = stack.enter_context(opened_records(config.source, context, run, blobs=config.blobs, salvage=config.salvage))
         stack.enter_context(quiet_memory())
         ends = ends_of(source, target, context, run)
         check_target(ends)
         if not config.dryRun:
             run.lock = stack.enter_context(locked(context.state, ends))
-        files = stack.enter_context(custom_files(config, context, run))
-        if plan is None and numbers is None and whole_at_once(config, ends, context, run):
+        with refused(SOURCE, salvage=config.salvage):
+            files = stack.enter_context(custom_files(config, context, run))
+        shown = plan is None or plan["notes"]["plan"].get("whole")  # a plan of single records that was shown is written as it is
+        if shown and numbers is None and whole_at_once(config, ends, context, run):
             from stashport.jobs.restore_whole import by_bulk
 
             by_bulk(config, ends, context, run)
@@ -149,7 +153,8 @@ def settings_too(config: RestoreConfig, ends: Ends, context: Context, run: Run) 
 def _planned(config: RestoreConfig, ends: Ends, context: Context, run: Run, plan: dict[str, Any] | None, numbers: dict[str, IdSet] | None) -> None:
     live = live_target(config, ends, context, run)
     if plan is None:
-        told = make_plan(config, ends, live.writer, run, waiting=numbers)
+        with refused(SOURCE, salvage=config.salvage):
+            told = make_plan(config, ends, live.writer, run, waiting=numbers)
     else:
         told = plan["notes"]["plan"]
         _take_over(context, plan["run"], told, run)
@@ -157,18 +162,19 @@ def _planned(config: RestoreConfig, ends: Ends, context: Context, run: Run, plan
     warn_of_hooks(told, ends.target.connection, run)
     run.note("plan", told)
     if config.dryRun:
+        told["whole"] = numbers is None and whole_at_once(replace(config, dryRun=False), ends, context, run)
         run.note("sentence", f"Preview; nothing has been written: {sentence_of(told)}")
         return
     if told["writes"]:
         if ends.source.connection is None:  # what a running Stash serves is whole
-            with Plan(run.folder / told["file"], told["sha256"]) as file:
+            with Plan(run.folder / told["file"], told["sha256"]) as file, refused(SOURCE, salvage=config.salvage):
                 look_at_images(file, ends.source.reader.image, run, "the source")
         save_copy(config, context, run, "restoring")
         if run.record["notes"].get("safety"):
             told["rollback"]["backupLocation"] = "{vault}#{id}".format(**run.record["notes"]["safety"])
     carry_out(told, run.folder, live, ends, config, run)
     if told["writes"]:
-        verify(config, ends, live.writer, run, numbers)
+        verify(config, ends, live.writer, context, run, numbers)
     run.note("waiting", told["waiting"])
     run.note("sentence", _sentence(run, told))
 

@@ -14,7 +14,7 @@ from stashport.jobs.changing import RUNNING, Ends, ends_of
 from stashport.jobs.context import Context
 from stashport.jobs.restore_config import RestoreConfig
 from stashport.jobs.restore_source import Held
-from stashport.jobs.salvage import packs_tried
+from stashport.jobs.salvage import SOURCE, packs_tried, refused
 from stashport.model.fields import KINDS
 from stashport.runs.record import Run
 from stashport.runs.wording import count_of
@@ -45,8 +45,9 @@ def by_bulk(config: RestoreConfig, ends: Ends, context: Context, run: Run, journ
     run.steps([("Unpacking the database", 5), ("Looking at the images", 5), ("Saving a copy of today's library", 20), ("Writing", 40), ("Comparing", 15)])
     with workspace(context.state, "bulk") as folder, backup.opened(run) as held:
         source = folder / "library.sqlite"
-        held.write(source, run)
-        images = _Images(held, run, salvage=config.salvage)
+        with refused(SOURCE, salvage=config.salvage):
+            held.write(source, run)
+            images = _Images(held, run, salvage=config.salvage)
         if journal is None:
             save_copy(config, context, run, "restoring")
         _load(source, images.get, ends.target.connection, journal or run.folder / JOURNAL, config, context, run)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stashport.bundle.members import RECORDS
 from stashport.bundle.reader import BundleReader
 from stashport.bundle.rebuild import DATABASE
-from stashport.errors import NotInBundle, PortError, Unsound
+from stashport.errors import BadFile, BundleDamaged, NotInBundle, PortError, SourceDamaged, Unsound
 from stashport.jobs.proving_vault import DAMAGE, reason_of
 from stashport.model.fields import BY_NAME, BY_PLURAL
 from stashport.model.records import Batch, IdSet
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stashport.change.steps import Step
 
 Image = Callable[[str], bytes | None]
+SOURCE = "What is to be restored"
 _PIECE, _NAMED = 1 << 20, 10
 _NOWHERE = "0" * 32  # no image has this name: to look for it is to open every pack
 
@@ -125,12 +126,25 @@ def _database(reader: BundleReader, folder: Path, run: Run, stack: contextlib.Ex
         return None
 
 
+@contextlib.contextmanager
+def refused(name: str, *, salvage: bool) -> Iterator[None]:
+    """What is found to be damaged before anything is written refuses the source, and says what can be done.  Errors: SourceDamaged without `salvage`."""
+    try:
+        yield
+    except (Unsound, BundleDamaged, BadFile) as error:
+        if salvage or isinstance(error, SourceDamaged):
+            raise
+        raise SourceDamaged(name=name, reason=error.message) from error
+
+
 def damage(reader: BundleReader, name: str, run: Run) -> str:
     """Why a member is not what was written, every byte looked at; "" when it is."""
     try:
         with reader.open(name) as file:
             while file.read(_PIECE):
                 run.check_stop()
+    except BundleDamaged as error:
+        return str(error.details["reason"])
     except DAMAGE as error:
         return reason_of(error)
     return ""

@@ -22,6 +22,7 @@ from stashport.jobs.changing import RUNNING, Ends, check_target, ends_of, facts_
 from stashport.jobs.context import Context
 from stashport.jobs.export import quiet_memory
 from stashport.jobs.following import followed
+from stashport.jobs.hooks import warn_of_hooks
 from stashport.jobs.restore import settings_too
 from stashport.jobs.restore_by_database import go_on as go_on_with_database
 from stashport.jobs.restore_by_database import has_facts
@@ -87,6 +88,8 @@ def _take_back(record: dict[str, Any], config: RestoreConfig, context: Context, 
             run.lock = stack.enter_context(locked(context.state, ends))
         live = live_target(config, ends, context, run, journal)
         told = _undo(journal, PLAN, ends, live, config, run)
+        assert ends.target.connection
+        warn_of_hooks(told, ends.target.connection, run)
         run.note("plan", told)
         if config.dryRun:
             run.note("sentence", f"Preview; nothing has been written: {sentence_of(told)}")
@@ -162,7 +165,7 @@ def _go_on(record: dict[str, Any], config: RestoreConfig, context: Context, run:
             folder = context.state.run_folder(notes["journal"])
             live = live_target(config, ends, context, run, folder=folder)
             carry_out(notes["plan"], folder, live, ends, config, run)
-            verify(config, ends, live.writer, run, waited(context.state, record))
+            verify(config, ends, live.writer, context, run, waited(context.state, record), notes["journal"])
             run.note("waiting", notes["plan"]["waiting"])
             run.note("sentence", f"Went on with {record['run']} and finished it: {_counts(run)}.")
         if files:

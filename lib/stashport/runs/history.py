@@ -142,7 +142,9 @@ def _record(folder: Path, now: float) -> dict[str, Any] | None:
     last_sign = seconds_of(record["updated"]) or seconds_of(record["started"]) or 0.0
     if record["state"] == "running" and process.ended(record, last_sign, now):
         record["finished"] = record["updated"]
-        hint = "Start it again. Half-written files were left under no final name."
+        name = record["run"]
+        hint = f"`resume {name}` goes on where it ended, and `rollback {name}` takes back what it did." if record["notes"].get("undo") else \
+            "Start it again. Half-written files were left under no final name."
         return _failed(record, "Ended", "The program ended without saying why (killed, or the machine stopped)", hint)
     return record
 

@@ -26,6 +26,7 @@ from stashport.stash.graphql import GraphQLReader
 from stashport.stash.writing import Writer, Written
 from stashport.stash.writing_inputs import ImageSource
 
+AT_ONCE = 2000
 MOST, MOST_BYTES = 20_000, 64_000_000
 STALLED_SECONDS = 600.0
 _IMPORT = """mutation StashPortImport($file:Upload!,$same:ImportDuplicateEnum!,$missing:ImportMissingRefEnum!){
@@ -89,6 +90,10 @@ class ArchiveWriter:
     def creates(self, kind: Kind) -> bool:
         """Whether it can make new records of a kind at all."""
         return kind.name in PARTS or self._api.creates(kind)
+
+    def most_created(self, kind: str) -> int:
+        """How many records of a kind `create` takes at once: each call is one import, and in the queue one more task."""
+        return AT_ONCE if kind in PARTS else 0
 
     def looks_up(self, kind: Kind, record: Record) -> bool:
         """Whether `create` finds by itself what an earlier start made of a record."""

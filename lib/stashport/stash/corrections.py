@@ -102,6 +102,8 @@ class Corrections:
             for statements, arguments in self._jobs(kind, wanted, before, reasons):
                 self._server.run(statements, [json.dumps(rows) for rows in arguments])
         except ServerError as error:
+            if "database is locked" in str(error):
+                raise  # not because of a record
             numbers = list(wanted)
             if len(numbers) == 1:
                 reasons[numbers[0]].append(str(error.details.get("reason")))

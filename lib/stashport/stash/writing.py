@@ -118,7 +118,9 @@ class ApiWriter:
 
     def create(self, kind: Kind, records: Sequence[Record]) -> list[Written]:
         """Make records, of the fields that are present."""
-        items = [Item({}, record) for record in records]
+        # What a saved filter does not tell is an empty object to Stash's own pages; left out, it would be kept as the word "null".
+        empty: dict[str, Any] = {f.name: {} for f in kind.fields if f.type == "json"} if kind.name == "saved_filter" else {}
+        items = [Item({}, {**record, **{name: value for name, value in empty.items() if not record.get(name)}}) for record in records]
         for item in items:
             if not self.creates(kind):
                 item.refuse(_NO_CREATE.get(kind.name, "this Stash's API makes no such records"))
