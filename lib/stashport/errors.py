@@ -127,7 +127,7 @@ class NotSupported(PortError):
 class Unreachable(PortError):
     """Stash at {url} did not answer: {reason}.
 
-    Check the address, and that Stash is running. Nothing was written.
+    Check the address, and that Stash is running.
     """
 
     exit_code = 20
@@ -295,7 +295,7 @@ class Locked(PortError):
 class Stopped(PortError):
     """The run was stopped on request {where}.
 
-    Nothing was left under the final name; start it again when you like.
+    Nothing was left under a final name; start it again when you like. A change of a library goes on with `resume`, or is taken back with `rollback`.
     """
 
     exit_code = STOPPED

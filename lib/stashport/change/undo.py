@@ -32,6 +32,8 @@ _TABLES = (
     "CREATE TABLE reborn (id TEXT PRIMARY KEY, now TEXT) WITHOUT ROWID",
     "CREATE TABLE born (id TEXT PRIMARY KEY, phase INTEGER, name TEXT, record BLOB)",
 )
+_KNOWN = "Stash goes on knowing it, until its task Clean finds that nothing is there"
+_STAYS = {"file": _KNOWN, "folder": _KNOWN}
 _TAKEN_BACK, _AGAIN = "as it was before", "made again, under another number"
 
 
@@ -96,7 +98,7 @@ class _Undo:
         self._needed.look(self._reader, self._later)
         for identity, phase, name, line in self._work.rows("SELECT id, phase, name, record FROM born"):
             about: dict[str, Any] = {"kind": identity.partition(":")[0], "target": identity, "name": name}
-            if reason := self._needed.reason(about["kind"], number_of(identity)):
+            if reason := _STAYS.get(about["kind"]) or self._needed.reason(about["kind"], number_of(identity)):
                 self._plan.add(Step(action=SKIP, reason=reason, **about), phase)
             else:
                 self._plan.add(Step(action=DELETE, reason="the run made it", record=json.loads(line), **about), phase)

@@ -15,7 +15,7 @@ from stashport.bundle.packs import Packing
 from stashport.bundle.reader import BundleReader
 from stashport.bundle.records import header_from
 from stashport.bundle.vault import BACKUP, PROOF, Vault, new_stem, now_text
-from stashport.errors import BackupIncomplete, DatabaseDamaged, NotProven, NotSupported, PortError
+from stashport.errors import BackupIncomplete, BadFile, BundleDamaged, DatabaseDamaged, NotProven, NotSupported, PortError
 from stashport.formats import Header
 from stashport.jobs.backup_config import BackupConfig
 from stashport.jobs.backup_content import check_outside, copied, held, put_belongings, put_database, put_images, put_records, reading
@@ -90,8 +90,12 @@ def locked(state: State, vault: Vault, instance: str) -> Lock:
 
 def instance_of(state: State, opened: Opened, *, as_new: bool = False) -> Instance:
     """Which Stash this is, by when its first records were made."""
-    place = str(opened.file.path.resolve()) if opened.file else opened.connection.url if opened.connection else "a file"
-    return recognise(state, place, sample_of(opened.reader), as_new=as_new)
+    return recognise(state, place_of(opened), sample_of(opened.reader), as_new=as_new)
+
+
+def place_of(opened: Opened) -> str:
+    """Where a library is: its database's path where that is within reach, else its server's address."""
+    return str(opened.file.path.resolve()) if opened.file else opened.connection.url if opened.connection else "a file"
 
 
 def sample_of(reader: Reader) -> list[str]:
@@ -100,7 +104,7 @@ def sample_of(reader: Reader) -> list[str]:
     for kind in reader.kinds():
         fields = tuple(f for f in reader.fields(kind) if f.name == "created_at")
         if kind.name in _SAMPLED and fields:
-            with contextlib.suppress(DatabaseDamaged):  # what is left of it tells enough
+            with contextlib.suppress(DatabaseDamaged, BundleDamaged, BadFile):  # what is left of it tells enough
                 first = next(iter(reader.batches(kind, fields)), None)
                 found += [f"{record['id']} {record['created_at']}" for record in (first.records[:_SAMPLE] if first else ())]
     return found

@@ -12,7 +12,7 @@ from stashport.change.apply import Applied, Target, apply, tell_rest
 from stashport.change.journal import NAME, Journal
 from stashport.change.plan_file import Plan
 from stashport.change.steps import CREATE, UPDATE
-from stashport.errors import PlanStale, PortError
+from stashport.errors import PortError
 from stashport.jobs.changing import Ends, make_plan
 from stashport.jobs.context import Context
 from stashport.jobs.decided import carried_out
@@ -82,8 +82,7 @@ def carry_out(plan: dict[str, Any], folder: Path, target: Target, ends: Ends, co
     Errors: PlanChanged, PlanStale, Stopped, those of the journal and of the connection.
     """
     with Plan(folder / plan["file"], plan["sha256"]) as file:
-        if file.facts.get("target") not in (None, ends.instance):
-            raise PlanStale(reason="it is not the one that is written to now")
+        ends.check(file.facts)
         tell_rest(file, run)
         if not plan["writes"]:
             return Applied(0, 0)
@@ -124,5 +123,5 @@ def kept_journal(run: Run) -> Iterator[None]:
         yield
     except (PortError, KeyboardInterrupt):
         if any(run.record["notes"].get(name) for name in ("journal", "bulk", "database")):
-            run.warn(f"What was written is written down: `stash_port.py resume {run.id}` goes on, `stash_port.py rollback {run.id}` takes it back.")
+            run.warn(f"What was written is written down: `stash_port.py resume {run.id} --into STASH` goes on, `rollback {run.id}` takes it back.")
         raise

@@ -10,13 +10,14 @@ from typing import Any
 
 from stashport.bundle.reader import BundleReader, is_bundle
 from stashport.bundle.rebuild import DATABASE, Images
+from stashport.bundle.vault import Backup
 from stashport.errors import NotInBundle, PortError, Unsound
 from stashport.jobs import sources
 from stashport.jobs.context import Context
 from stashport.jobs.proving_vault import Prover
 from stashport.jobs.restore_source import BackupSource
 from stashport.jobs.salvage import salvaged
-from stashport.jobs.vaults import place, reach
+from stashport.jobs.vaults import Reached, place, reach
 from stashport.jobs.verify_file import opener
 from stashport.output.export_file import facts_of
 from stashport.output.records_source import RecordsFile
@@ -25,6 +26,8 @@ from stashport.runs.workspace import workspace
 from stashport.stash.source import DatabaseFile, Opened, open_source
 
 LATEST = "latest"
+COPIES = ("before restoring ", "before taking back ")
+"""How the notes of copies begin that are saved before a change."""
 
 
 def backup_of(text: str, context: Context, blobs: str = "") -> BackupSource | None:
@@ -35,10 +38,15 @@ def backup_of(text: str, context: Context, blobs: str = "") -> BackupSource | No
     vault, mark, name = text.rpartition("#")
     if not text or (mark and "://" not in name and not Path(text).exists()):
         reached = reach(vault if mark else "", context)
-        return BackupSource(context, reached, reached.vault.find(name or LATEST))
+        return BackupSource(context, reached, _latest(reached) or reached.vault.find(LATEST) if name in ("", LATEST) else reached.vault.find(name))
     if "://" not in text and Path(text).is_file():
         return BackupSource(context, path=Path(text), blobs=Path(blobs) if blobs else None)
     return None
+
+
+def _latest(reached: Reached) -> Backup | None:
+    """The newest backup that is no copy saved before a change: restoring that one would bring back what was to be mended."""
+    return next((one for one in reached.vault.backups() if not one.problem and not str(one.card.get("note") or "").startswith(COPIES)), None)
 
 
 @contextlib.contextmanager
@@ -63,7 +71,7 @@ def opened_records(text: str, context: Context, run: Run, *, blobs: str = "", sa
         prover = Prover(backup.reached, folder, run)
         problems = prover.look(backup.backup, "quick").errors
         if problems and not salvage:
-            raise Unsound(number="The backup", place=backup.name, reason="; ".join(problems[:3]))
+            raise Unsound(number="Something", place=backup.name, reason="; ".join(problems[:3]))
         for problem in problems:
             run.warn(f"Damaged: {problem}", incomplete=True)
         reader, images = stack.enter_context(prover.opened(backup.backup)), stack.enter_context(prover.images(backup.backup))

@@ -11,6 +11,7 @@ from stashport.jobs.context import Context
 from stashport.jobs.restore_config import RestoreConfig
 from stashport.jobs.salvage import damage
 from stashport.model.fields import KINDS
+from stashport.model.table import Kind
 from stashport.runs.record import Run
 from stashport.stash.writing import ApiWriter
 
@@ -45,6 +46,23 @@ def live_target(config: RestoreConfig, ends: Ends, context: Context, run: Run, k
 
         writer = ExactWriter(writer, Corrections(connection, own_job(context, connection)))
     return LiveTarget(writer, ends)
+
+
+class Whole:
+    """Stands for the load of a whole library where it is planned: that makes every record, as it is."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.create, self.update, self.delete = writer.create, writer.update, writer.delete
+
+    def cannot(self, kind: Kind) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    cannot_change = cannot
+
+    def creates(self, kind: Kind) -> bool:
+        """Everything."""
+        return bool(kind.table)
 
 
 def whole_at_once(config: RestoreConfig, ends: Ends, context: Context, run: Run) -> bool:

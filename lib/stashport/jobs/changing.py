@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ from stashport.change.plan_file import NAME, Plan, PlanWriter
 from stashport.change.planning import Planner
 from stashport.change.steps import CONFLICT, CREATE, DEFERRED, DELETE, SKIP, UPDATE
 from stashport.change.wish import Wish
-from stashport.errors import BadRequest
-from stashport.jobs.backup import instance_of, sample_of
+from stashport.errors import BadRequest, PlanStale
+from stashport.jobs.backup import instance_of, place_of, sample_of
 from stashport.jobs.context import Context
 from stashport.jobs.export import choose
 from stashport.jobs.restore_config import RestoreConfig
@@ -56,6 +56,15 @@ class Ends:
     target: Opened
     same: bool
     instance: str
+    place: str = ""
+
+    def check(self, told: Mapping[str, Any]) -> None:
+        """Whether this is the target that was meant: {"instance" or "target", "place"}.  A copy of it is another one.  Errors: PlanStale."""
+        meant, place = told.get("instance") or told.get("target"), str(told.get("place") or "")
+        if meant not in (None, self.instance):
+            raise PlanStale(reason="it is not the one that is written to now")
+        if place and ("://" in place) == ("://" in self.place) and place != self.place:
+            raise PlanStale(reason=f"it is at {place}, and this one, perhaps a copy of it, is at {self.place}")
 
     @contextlib.contextmanager
     def fresh(self) -> Iterator[Reader]:
@@ -72,12 +81,14 @@ def ends_of(source: Opened, target: Opened, context: Context, run: Run) -> Ends:
     """Both ends, recognised, with what is known of them in the run's record."""
     instance = instance_of(context.state, target)
     told = source.facts.get("instance")
-    same = told == instance.id if told else alike(sample_of(source.reader), sample_of(target.reader))
+    same = told == instance.id or alike(sample_of(source.reader), sample_of(target.reader))
     run.source(**source.facts)
-    run.note("target", {**target.facts, "instance": instance.id, "name": instance.name, "url": target.connection.url if target.connection else ""})
+    place = place_of(target)
+    where = {"url": target.connection.url if target.connection else "", "place": place}
+    run.note("target", {**target.facts, "instance": instance.id, "name": instance.name, **where})
     for remark in (*source.remarks, *target.remarks, *([instance.remark] if instance.remark else []), *_left_out(source.reader, target.reader)):
         run.warn(remark)
-    return Ends(source, target, same, instance.id)
+    return Ends(source, target, same, instance.id, place)
 
 
 def _left_out(source: Reader, target: Reader) -> Iterator[str]:
@@ -107,7 +118,7 @@ def wish_of(config: RestoreConfig, ends: Ends, writer: Writer, waiting: dict[str
         asked = {kind.name for kind in config.records.chosen_kinds(list(BY_NAME.values()))}
         along = frozenset(kinds - asked) if config.records.kinds else frozenset()
         if fields:
-            kinds = kinds & frozenset(fields)
+            kinds = kinds & (frozenset(fields) | (asked if config.records.kinds else frozenset()))
     return Wish(kinds=kinds, only=only, along=along, fields=fields, strategy=config.strategy, exact=config.exact, create_files=config.files == "create",
                 paths=PathMap.parse(config.paths), settings=config.settings, cannot=writer.cannot, cannot_change=writer.cannot_change, creates=writer.creates)
 
@@ -126,7 +137,7 @@ def make_plan(config: RestoreConfig, ends: Ends, writer: Writer, run: Run, *, wa
     with contextlib.closing(matches), PlanWriter(run.folder / name) as plan:
         run.phase("Planning")
         made = Planner(ends.source.reader, ends.target.reader, matches, wish, Decisions(config.decisions), plan).make(progress)
-        facts = {**made.facts(), "target": ends.instance, "config": config.record(), "run": run.id}
+        facts = {**made.facts(), "target": ends.instance, "place": ends.place, "config": config.record(), "run": run.id}
         sha256 = plan.finish(facts)
     told = facts_of_plan(run.folder / name, sha256, config)
     if told["waiting"]:

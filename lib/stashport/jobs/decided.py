@@ -54,6 +54,12 @@ def carried_out(decisions: dict[str, Any], state: State, run: str) -> dict[str, 
     return {name: told[name] for name in ("pairs", "leave") if told.get(name)}
 
 
+def written_by(state: State, run: str) -> str:
+    """The run that has written a plan already, in whole or in part; "" where none has."""
+    records = list_runs(state, 200)
+    return next((one["run"] for one in records if one["notes"].get("plan_of") == run and (one["notes"].get("journal") or one["notes"].get("bulk"))), "")
+
+
 def _journals(state: State, run: str) -> Iterator[Path]:
     """The journals of a run, of those that wrote its plan, and of those that went on with these."""
     family = {run}

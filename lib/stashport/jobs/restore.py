@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from stashport import __version__
 from stashport.change.decisions import Decisions
 from stashport.change.plan_file import Plan
-from stashport.errors import BadRequest, NotResumable
+from stashport.errors import BadRequest, NotResumable, PlanChanged
 from stashport.jobs.change_apply import carry_out, kept_journal, locked, save_copy, verify
 from stashport.jobs.change_source import opened_records
-from stashport.jobs.change_writer import live_target, whole_at_once
+from stashport.jobs.change_writer import Whole, live_target, whole_at_once
 from stashport.jobs.changing import RUNNING, Ends, check_target, ends_of, make_plan, sentence_of, waited, waiting_of
 from stashport.jobs.context import Context
-from stashport.jobs.decided import marked, settled
+from stashport.jobs.decided import marked, settled, written_by
 from stashport.jobs.export import quiet_memory
 from stashport.jobs.following import followed
 from stashport.jobs.hooks import warn_of_hooks
@@ -67,6 +67,8 @@ def apply(given: dict[str, Any], context: Context) -> Run:
             decided = settled(marked(decided, plan), context.state, record["run"])
     safety = RestoreConfig.parse({key: given[key] for key in ("safety", "confirm") if key in given}).safety
     config = replace(config, dryRun=False, decisions=decided, safety=safety)
+    if not decided and (earlier := written_by(context.state, record["run"])):
+        raise PlanChanged(place=record["run"], reason=f"the run {earlier} has written it already")
     with _started("restore", config, context) as run:
         run.note("plan_of", record["run"])
         _records(config, context, run, plan=None if decided else record, numbers=waited(context.state, record))
@@ -152,9 +154,11 @@ def settings_too(config: RestoreConfig, ends: Ends, context: Context, run: Run) 
 
 def _planned(config: RestoreConfig, ends: Ends, context: Context, run: Run, plan: dict[str, Any] | None, numbers: dict[str, IdSet] | None) -> None:
     live = live_target(config, ends, context, run)
+    whole = config.dryRun and numbers is None and whole_at_once(replace(config, dryRun=False), ends, context, run)
     if plan is None:
         with refused(SOURCE, salvage=config.salvage):
-            told = make_plan(config, ends, live.writer, run, waiting=numbers)
+            planned, writer = (replace(config, files="create"), Whole(live.writer)) if whole else (config, live.writer)
+            told = make_plan(planned, ends, writer, run, waiting=numbers)
     else:
         told = plan["notes"]["plan"]
         _take_over(context, plan["run"], told, run)
@@ -162,7 +166,7 @@ def _planned(config: RestoreConfig, ends: Ends, context: Context, run: Run, plan
     warn_of_hooks(told, ends.target.connection, run)
     run.note("plan", told)
     if config.dryRun:
-        told["whole"] = numbers is None and whole_at_once(replace(config, dryRun=False), ends, context, run)
+        told["whole"] = whole
         run.note("sentence", f"Preview; nothing has been written: {sentence_of(told)}")
         return
     if told["writes"]:

@@ -277,9 +277,9 @@ class _Images:
 
 
 def missing_images(database: Path, blobs: Path | None) -> tuple[int, str]:
-    """How many images a database knows whose bytes are neither in it nor in the blobs folder, and one of them."""
+    """How many images a database knows whose bytes are neither in it nor in the blobs folder, and one of them.  A database that is broken tells of none."""
     count, example = 0, ""
-    with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as db:
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as db:
         db.execute("PRAGMA query_only=ON")
         for (checksum,) in db.execute("SELECT checksum FROM blobs WHERE blob IS NULL"):
             if blobs is None or not _path(blobs, checksum).is_file():

@@ -31,7 +31,7 @@ class CustomFiles:
         damaged = {name: reason for name in names if (reason := damage(held.reader, name, run))}
         for name, reason in damaged.items():
             if not config.salvage:
-                raise Unsound(number="The backup", place=held.name, reason=f"{name}: {reason}")
+                raise Unsound(number="Something", place=held.name, reason=f"{name}: {reason}")
             run.warn(f"Damaged: {name} ({reason}) is left out.", incomplete=True)
         self._skip = frozenset(damaged)
         self.number = sum(map(is_belonging, names))

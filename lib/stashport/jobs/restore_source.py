@@ -232,7 +232,7 @@ def validated(held: Held, run: Run, *, salvage: bool) -> list[str]:
     except (BundleDamaged, NotABundle) as error:
         problems = [error.message]
     if problems and not salvage:
-        raise Unsound(number="The backup", place=held.name, reason="; ".join(problems[:3]))
+        raise Unsound(number="Something", place=held.name, reason="; ".join(problems[:3]))
     for problem in problems:
         run.warn(f"Damaged: {problem}", incomplete=True)
     return problems

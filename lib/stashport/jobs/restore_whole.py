@@ -105,7 +105,7 @@ class _Images:
             except PortError as error:
                 problems.append(error.message)
         if problems and not salvage:
-            raise Unsound(number="The backup", place=held.name, reason="; ".join(problems[:3]))
+            raise Unsound(number="Something", place=held.name, reason="; ".join(problems[:3]))
         for problem in problems[:_NAMED]:
             run.warn(f"Damaged, and left out: {problem}", incomplete=True)
         if len(problems) > _NAMED:
@@ -124,6 +124,7 @@ def take_back(record: dict[str, Any], config: RestoreConfig, context: Context, r
     run.phase("Opening the library")
     with open_source(context.source()) as target:
         ends = ends_of(target, target, context, run)
+        ends.check({"place": (notes.get("target") or {}).get("place")})  # what was loaded made it look like the library that it is from
         connection = ends.target.connection
         if connection is None:
             raise BadRequest(what=RUNNING)

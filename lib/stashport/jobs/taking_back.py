@@ -84,6 +84,7 @@ def _take_back(record: dict[str, Any], config: RestoreConfig, context: Context, 
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(record, context))
         ends = _target(context, run, stack)
+        ends.check(record["notes"].get("target") or {})
         if not config.dryRun:
             run.lock = stack.enter_context(locked(context.state, ends))
         live = live_target(config, ends, context, run, journal)
@@ -192,7 +193,8 @@ def _undo(journal: Journal, name: str, ends: Ends, live: LiveTarget, config: Res
     with live.fresh() as reader:
         path = run.folder / name
         path.unlink(missing_ok=True)
-        sha256 = undo_plan(journal, path, reader, cannot=live.writer.cannot_change, creates=live.writer.creates, facts={"target": ends.instance, "run": run.id})
+        facts = {"target": ends.instance, "place": ends.place, "run": run.id}
+        sha256 = undo_plan(journal, path, reader, cannot=live.writer.cannot_change, creates=live.writer.creates, facts=facts)
     return facts_of_plan(path, sha256, config)
 
 
@@ -201,7 +203,8 @@ def _look_again(journal: Journal, ends: Ends, live: LiveTarget, config: RestoreC
     left = _undo(journal, "verified.sqlite", ends, live, config, run)
     run.note("verified", {"left": left["writes"], "differences": [], "fields": left["fields"]})
     if left["writes"]:
-        run.warn(f"Read again, {count_of(left['writes'], 'change')} could not be taken back. Try again; the plan lists them.", incomplete=True)
+        run.warn(f"Read again, {count_of(left['writes'], 'change')} could not be taken back: the report says why. "
+                 "What had a passing reason is taken back by trying again.", incomplete=True)
 
 
 def _target(context: Context, run: Run, stack: contextlib.ExitStack) -> Ends:
