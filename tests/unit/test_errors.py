@@ -21,7 +21,7 @@ OTHERS = {
     0: ("ok", "Everything that was asked for was done, and proven."),
     1: ("", "Something went wrong that has no code of its own; or `check` found something to mend."),
     2: ("", "The command line was not understood: see `--help`. Also: this Python is older than 3.10."),
-    3: ("partial", "Done, but for what the run's warnings name: the file is whole, and something that was asked for is not in it."),
+    3: ("partial", "Done, but for what the run's warnings name: what was made is whole, and something that was asked for is not in it."),
     130: ("", "Stopped from the keyboard (Ctrl-C)."),
     141: ("", "The program that read the standard output ended first."),
 }

@@ -320,4 +320,4 @@ def test_the_page_names_every_way_to_merge() -> None:
     """docs/changes.md has a row for every preset and every strategy."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "changes.md").read_text("utf-8")
     firsts = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`(\w+)`", firsts)) == {*STRATEGIES, *PRESETS}
+    assert {*STRATEGIES, *PRESETS} <= set(re.findall(r"`(\w+)`", firsts))
