@@ -83,6 +83,7 @@ def carry_out(plan: dict[str, Any], folder: Path, target: Target, ends: Ends, co
     """
     with Plan(folder / plan["file"], plan["sha256"]) as file:
         ends.check(file.facts)
+        ends.let_go()
         tell_rest(file, run)
         if not plan["writes"]:
             return Applied(0, 0)

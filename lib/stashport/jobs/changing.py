@@ -66,6 +66,13 @@ class Ends:
         if place and ("://" in place) == ("://" in self.place) and place != self.place:
             raise PlanStale(reason=f"it is at {place}, and this one, perhaps a copy of it, is at {self.place}")
 
+    def let_go(self) -> None:
+        """Hold on to no moment of a library that is in use: what is planned is planned."""
+        for opened in (self.source, self.target):
+            database = database_of(opened.reader) if opened.connection else None
+            if database:
+                database.renew()
+
     @contextlib.contextmanager
     def fresh(self) -> Iterator[Reader]:
         """The target as it is now: a database's reader sees the moment at which it was opened."""

@@ -131,10 +131,11 @@ def resume(given: dict[str, Any], context: Context) -> Run:
     config = RestoreConfig.parse({"method": record["config"].get("method") or "api"}) if "undoes" in notes else _config(record)
     told = {"run": record["run"]}
     with Run.start(context.state, record["verb"], config={**record["config"], **told}, version=__version__, run_id=context.run_id, sinks=context.sinks) as run:
-        for key in ("undoes", "plan_of", "plan", "safety", "waiting_of", "journal", "undo", NOTE):
+        for key in ("undoes", "plan_of", "plan", "safety", "waiting_of", "journal", "undo", "bulk", NOTE):
             if key in notes:
                 run.note(key, notes[key])
         run.note("resumes", record["run"])
+        run.keep()
         with kept_journal(run), followed(run, context):
             if whole:
                 go_on_with_database(record, context, run)

@@ -67,6 +67,11 @@ class DatabaseReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def renew(self) -> None:
+        """End the moment that is read; the next reading begins another one.  A Stash that is written to cannot put its log away while one lasts."""
+        self._db.execute("COMMIT")
+        self._db.execute("BEGIN")
+
     def close(self) -> None:
         """End the transaction and let go of the file."""
         self._db.close()
