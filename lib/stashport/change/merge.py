@@ -41,7 +41,7 @@ def check_strategy(strategy: Strategy) -> None:
     """Whether a strategy is one: a name, or names by field.  Errors: BadRequest."""
     for field, name in ({"*": strategy} if isinstance(strategy, str) else strategy).items():
         if name not in STRATEGIES and name not in PRESETS:
-            raise BadRequest(what=f'"{name}" is no way to merge {field.replace("*", "records")}: choose one of {", ".join((*PRESETS, *STRATEGIES))}; exact holds for a whole restore.')
+            raise BadRequest(what=f'"{name}" is no way to merge {field.replace("*", "records")}: choose one of {", ".join((*PRESETS, *STRATEGIES))}.')
 
 
 def rule_of(kind: Kind, field: Field, strategy: Strategy = "merge") -> tuple[str, bool]:

@@ -84,7 +84,8 @@ def _take_back(record: dict[str, Any], config: RestoreConfig, context: Context, 
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(record, context))
         ends = _target(context, run, stack)
-        ends.check(record["notes"].get("target") or {})
+        told = record["notes"].get("target") or {}
+        ends.check({"place": told.get("place")} if record["notes"].get("bulk") else told)  # a loaded library is taken for the one that it came from
         if not config.dryRun:
             run.lock = stack.enter_context(locked(context.state, ends))
         live = live_target(config, ends, context, run, journal)
