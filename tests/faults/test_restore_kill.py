@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from stashport.change.journal import Journal
 from stashport.errors import NotResumable
-from support.changing import WITHOUT, Disturbed, killed, timed
+from support.changing import WITHOUT, Disturbed, killed, timed, unlike
 from support.stash import RealStash
 
 KILLS = int(os.environ.get("STASH_PORT_KILLS", "3"))
@@ -145,11 +145,14 @@ def test_killed_on_the_way_back(places, method):
 
         kills += killed(place.command("rollback", run), once=begun, after=chance.uniform(0, 0.6))
         record = place.last()
-        if number % 2 and record["notes"].get("journal") and record["verb"] == "rollback":
+        if number % 2 and record["notes"].get("journal") and record["verb"] == "rollback" and record["result"] is None:
             place.resume(record["run"])
         else:
             place.rollback(run)
-        assert place.left() == {}, number
+        # Begun anew, it does not see that markers have other times than before: these do not count as a difference.
+        rows = ("scene_markers", "galleries_chapters") if method == "bulk" else ()
+        assert {name: told for name, told in place.left().items() if name not in rows} == {}, number
+        assert unlike(place.before, place.now(), frozenset(("created_at", "updated_at"))) == {}, number
         place.forget()
     print(f"{method}: killed {kills} times on the way back")
 

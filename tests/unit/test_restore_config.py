@@ -28,7 +28,7 @@ from support.miniature import sample_library, write_miniature
 from support.plans import small, steps
 from support.records import sample, write
 
-WRITER: Any = SimpleNamespace(cannot=lambda _: {}, creates=lambda kind: kind.name not in ("file", "folder", "image"))
+WRITER: Any = SimpleNamespace(cannot=lambda _: {}, cannot_change=lambda _: {}, creates=lambda kind: kind.name not in ("file", "folder", "image"))
 GIVEN: list[dict[str, Any]] = [
     {}, {"strategy": "exact"}, {"strategy": {"*": "overwrite", "scene.title": "keep", "rating100": "larger"}}, {"method": "bulk", "files": "create"},
     {"kinds": ["tags", "scenes"], "fields": {"scenes": ["rating100"]}, "related": "none"}, {"paths": ["/a=/b", "D:\\m=/data"]}, {"paths": "/a=/b; /c=/d;"},
@@ -208,7 +208,7 @@ def test_single_fields_of_what_comes_along(tmp_path: Path) -> None:
         assert wish.along == wish.kinds - {"scene"} != frozenset()
         assert "scene" not in wish.only
         wish = wish_of(RestoreConfig.parse({"kinds": ["scenes", "tags"], "fields": {"scenes": ["title"]}}), ends, WRITER)
-        assert (wish.kinds, wish.fields) == (frozenset({"scene"}), {"scene": frozenset({"title"})})
+        assert (wish.kinds, wish.fields) == (frozenset({"scene", "tag"}), {"scene": frozenset({"title"})})
 
 
 def test_facts_of_a_plan_that_was_changed(tmp_path: Path, bench: Any) -> None:

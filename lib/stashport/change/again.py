@@ -66,9 +66,11 @@ def judged(
         else:
             wanted |= {name: now[name] for name in odd} | {change.field: change.after for change in changes if change.field in odd}
             reason += "; planned again"
+    # Of rows that were written already nobody knows whether their times were, which do not count as a difference: they are sent once more.
+    rows = {name for name in names if begun and not outcome and kind.by_name[name].type == "rows"}
     if begun:  # the texts that it wrote are there without the blanks at their ends
-        wanted |= {name: now[name] for name in names if agree(kind.by_name[name], _trimmed(now[name]), _trimmed(wanted[name]))}
-    sent = [name for name in names if not agree(kind.by_name[name], now[name], wanted[name])]
+        wanted |= {name: now[name] for name in names if name not in rows and agree(kind.by_name[name], _trimmed(now[name]), _trimmed(wanted[name]))}
+    sent = [name for name in names if name in rows or not agree(kind.by_name[name], now[name], wanted[name])]
     changed = [name for name in names if not agree(kind.by_name[name], was[name], wanted[name])] if begun else sent
     if not outcome and not sent:
         outcome = UPDATED if changed else UNCHANGED
