@@ -199,7 +199,7 @@ def test_what_cannot_come_over_is_a_warning(tmp_path: Path, bench: Any) -> None:
 
 
 def test_single_fields_of_what_comes_along(tmp_path: Path) -> None:
-    """Kinds that were not asked for only come along; with single fields, only kinds with such fields are planned."""
+    """Kinds that were not asked for only come along; with single fields of some, the others that were asked for are planned as a whole."""
     source = database(tmp_path / "a.sqlite", sample_library())
     with open_source(DatabaseFile(source)) as reader:
         ends = Ends(reader, Opened(reader.reader, {}), same=False, instance="x")
