@@ -41,16 +41,26 @@ def fitted(theirs: Record, mine: Record, cannot: Mapping[str, str]) -> tuple[Rec
     record, lost = dict(theirs), []
     if "text.blanks" in cannot:
         for name, value in theirs.items():
-            if isinstance(value, str) and value != value.strip():
+            cut = _trimmed(value) if isinstance(value, (str, list)) else value
+            if cut != value:
                 there = mine.get(name)
-                record[name] = there if isinstance(there, str) and there.strip() == value.strip() else value.strip() or None
+                record[name] = there if there is not None and _trimmed(there) == cut else cut
                 lost += [] if "text.blanks" in lost or record[name] == value else ["text.blanks"]
-    markers = theirs.get("scene_markers")
+    markers = record.get("scene_markers")
     if markers and "scene_markers.tags.primary" in cannot and _has(markers, "tags.primary"):
         without = [[one for one in row.get("tags") or () if one != row.get("primary_tag")] for row in markers]
         record["scene_markers"] = [{**row, "tags": tags} if "tags" in row else row for row, tags in zip(markers, without, strict=True)]
         lost.append("scene_markers.tags.primary")
     return record, lost
+
+
+def _trimmed(value: Any) -> Any:
+    """A value without blanks at the ends of its texts: of a text itself, of those in a list, and of those in its rows."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        return [one for one in map(_trimmed, value) if one is not None]
+    return {name: _trimmed(one) if isinstance(one, str) else one for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def of_record(record: Record, cannot: Mapping[str, str]) -> Iterator[str]:
