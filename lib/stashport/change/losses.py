@@ -44,7 +44,7 @@ def fitted(theirs: Record, mine: Record, cannot: Mapping[str, str]) -> tuple[Rec
             cut = _trimmed(value) if isinstance(value, (str, list)) else value
             if cut != value:
                 there = mine.get(name)
-                record[name] = there if there is not None and _trimmed(there) == cut else cut
+                record[name] = there if there is not None and _trimmed(there) == cut else _as_there(cut, there)
                 lost += [] if "text.blanks" in lost or record[name] == value else ["text.blanks"]
     markers = record.get("scene_markers")
     if markers and "scene_markers.tags.primary" in cannot and _has(markers, "tags.primary"):
@@ -52,6 +52,22 @@ def fitted(theirs: Record, mine: Record, cannot: Mapping[str, str]) -> tuple[Rec
         record["scene_markers"] = [{**row, "tags": tags} if "tags" in row else row for row, tags in zip(markers, without, strict=True)]
         lost.append("scene_markers.tags.primary")
     return record, lost
+
+
+def _as_there(rows: Any, there: Any) -> Any:
+    """Rows whose texts are spelled as in those of the target that are the same but for blanks: some ways into a Stash leave these on."""
+    if not isinstance(rows, list) or not isinstance(there, list):
+        return rows
+    spelled = {_known_by(row): row for row in there if isinstance(row, dict)}
+    return [
+        {**row, **{name: value for name, value in spelled.get(_known_by(row), {}).items() if isinstance(value, str) and value.strip() == row.get(name)}}
+        if isinstance(row, dict) else row for row in rows
+    ]
+
+
+def _known_by(row: Record) -> str:
+    """What a row is, but for its times and for blanks."""
+    return repr(sorted((name, _trimmed(value)) for name, value in row.items() if not name.endswith("_at")))
 
 
 def _trimmed(value: Any) -> Any:
