@@ -86,6 +86,9 @@ def of_record(record: Record, cannot: Mapping[str, str]) -> Iterator[str]:
         if outer == "text":
             if any(isinstance(value, str) and value != value.strip() for value in record.values()):
                 yield name
+        elif part == "above":
+            if blank(record.get(outer)):  # the topmost folder that the source knows
+                yield name
         elif part == "completed":
             indexed = any(row.get("scene_index") == 0 for row in record.get("groups") or ())
             if record.get("cover") or record.get("chapters") or record.get("rating100") == 0 or indexed:

@@ -154,7 +154,7 @@ class Planner:
         for f in (f for f in kind.fields if f.since and f.name in told and f.name not in writable):
             if not blank(told.pop(f.name)):
                 self.made.lose(kind, f.name, f"this Stash has no such field: it came with {f.since}")
-        for name in list(of_record(told, cannot)):
+        for name in [*of_record(told, cannot), *({"zip_file.itself"} & cannot.keys() if record["id"] in self._opened else ())]:
             self.made.lose(kind, name, cannot[name])
             told.pop(name, None)
         late = {name: told.pop(name) for name in LATE.get(kind.name, ()) if name in told}
@@ -244,7 +244,8 @@ class Planner:
     def _write(self, kind: Kind, changes: list[Change], theirs: Record, about: dict[str, Any], *, counted: bool) -> None:
         action = UPDATE
         for phase, part in split(kind, changes).items():
-            wanted = {one.field: one.after if one.reason == "decided" else theirs[one.field] for one in part if one.field in theirs}
+            wanted = {name: theirs[name] for name in ("updated_at",) if name in theirs}  # which "newer" asks for, should it be planned again
+            wanted |= {one.field: one.after if one.reason == "decided" else theirs[one.field] for one in part if one.field in theirs}
             reason = ", ".join(dict.fromkeys(f"{one.field}: {one.reason}" for one in part))
             told: dict[str, Any] = {**about, "reason": reason[:500], "record": {"id": about["target"], **wanted}, "changes": tuple(part)}
             self._plan.add(Step(kind.name, action, counted=counted and action == UPDATE, **told), phase)

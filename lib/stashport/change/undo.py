@@ -192,7 +192,7 @@ class _Undo:
                 continue
             if odd := changed_fields(kind, {**(one.after or {}), **self._later(one.target)}, there):
                 self._needed.stays(kind.name, number_of(one.target), f"changed since: {labels(kind, odd)}")
-            self._work.run("INSERT INTO born VALUES (?,?,?,?)", (one.target, self._phase, one.name, encode(there)))
+            self._work.run("INSERT OR REPLACE INTO born VALUES (?,?,?,?)", (one.target, self._phase, one.name, encode(there)))
 
     def _deaths(self, kind: Kind, batch: Batch) -> None:
         entries = [one for one in batch.entries if one.before is not None and one.outcome != FAILED]
