@@ -26,11 +26,12 @@ from typing import Any
 from stashport.bundle.scratch import Scratch
 from stashport.change.paths import PathMap, comparable
 from stashport.change.resolving import Resolver
+from stashport.change.very_same import very_same
 from stashport.model.fields import BY_NAME, KINDS
-from stashport.model.identity import IDENTITIES, TIERS
+from stashport.model.identity import IDENTITIES, RECORD, TIERS
 from stashport.model.identity_keys import Lookup
 from stashport.model.reader import Reader
-from stashport.model.records import number_of
+from stashport.model.records import IdSet, number_of
 from stashport.model.table import Kind
 
 Remembered = Iterable[tuple[str, int, int]]
@@ -131,9 +132,11 @@ class Matches:
         for found in (self._earlier, *self._kinds.values()):
             found.close()
 
-    def keep(self, kind: str, resolver: Resolver) -> None:
-        """Take over what was found for a kind."""
+    def keep(self, kind: str, resolver: Resolver, same: IdSet) -> None:
+        """Take over what was found for a kind; `same` are records that were known without looking closely, by the number that they have on both sides."""
         self._kinds[kind] = found = Scratch(*_FOUND)
+        found.many(_INSERT["record"], ((side, number) for side in (0, 1) for number in same))
+        found.many(_INSERT["paired"], ((side, number, number, RECORD.tier) for side in (0, 1) for number in same))
         for name, rows in resolver.tables():
             found.many(_INSERT[name], rows)
 
@@ -214,11 +217,13 @@ def match(
     try:
         for kind in KINDS:
             if kind.name in wanted & told and kind.table:
+                known = very_same(a, b, kind, progress) if same else None
                 resolver = Resolver(IDENTITIES[kind.name].rules)
-                for reader, look in zip((a, b), sides, strict=True):
-                    _take_in(resolver, reader, kind, look, progress)
+                for reader, look, only in zip((a, b), sides, known.rest if known else (None, None), strict=True):
+                    if only is None or len(only):
+                        _take_in(resolver, reader, kind, look, progress, only)
                 resolver.resolve()
-                matches.keep(kind.name, resolver)
+                matches.keep(kind.name, resolver, known.pairs if known else IdSet())
                 resolver.close()
     except BaseException:
         matches.close()
@@ -226,11 +231,11 @@ def match(
     return matches
 
 
-def _take_in(resolver: Resolver, reader: Reader, kind: Kind, look: Lookup, progress: Progress | None) -> None:
-    """Read a kind on one side, with the fields that its rules look at."""
+def _take_in(resolver: Resolver, reader: Reader, kind: Kind, look: Lookup, progress: Progress | None, only: IdSet | None) -> None:
+    """Read a kind on one side, with the fields that its rules look at; `only` leaves out what is known already."""
     identity, side = IDENTITIES[kind.name], SIDES.index(look.side)
     fields = tuple(f for f in reader.fields(kind) if f.name in identity.fields or (look.same and f.name == "created_at"))
-    for batch in reader.batches(kind, fields):
+    for batch in reader.batches(kind, fields, only):
         records: list[tuple[int, int, str]] = []
         keys: list[tuple[int, int, int, bytes]] = []
         for record in batch.records:

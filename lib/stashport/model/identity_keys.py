@@ -67,9 +67,14 @@ def _value(record: Record, look: Lookup, name: str) -> object:
 
 def by_record(record: Record, look: Lookup) -> Iterator[str]:
     """The number and the time of creation, where both libraries are one Stash; a time that stands where there is none says nothing."""
-    when = instant(record.get("created_at")) if look.same else None
-    if when and when.year > 1970:
-        yield _key(record["id"], when.isoformat())
+    if look.same and (when := born(record)):
+        yield _key(record["id"], when)
+
+
+def born(record: Record) -> str:
+    """When a record was made, to be compared; "" where nothing is said."""
+    when = instant(record.get("created_at"))
+    return when.isoformat() if when and when.year > 1970 else ""
 
 
 def by_stash_id(record: Record, look: Lookup) -> Iterator[str]:
