@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from stashport.change.merge import Change
@@ -106,7 +107,17 @@ def of_change(change: Change, cannot: Mapping[str, str]) -> Iterator[tuple[str, 
     else:
         if f"{change.field}.{REMOVED}" in cannot and set(change.before or ()) - set(change.after or ()):
             yield f"{change.field}.{REMOVED}", set(change.after or ()) <= set(change.before or ())
-        yield from ((name, name.endswith(_WHOLLY)) for name in of_record({change.field: change.after}, cannot))
+        about = _by_field(tuple(cannot))
+        concerned = {name: cannot[name] for outer in (change.field, "text") for name in about.get(outer, ())}
+        yield from ((name, name.endswith(_WHOLLY)) for name in of_record({change.field: change.after}, concerned))
+
+
+@lru_cache(100)
+def _by_field(names: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.partition(".")[0], []).append(name)
+    return found
 
 
 def _has(value: Any, part: str) -> bool:

@@ -124,6 +124,8 @@ class Merging:
 
     def _items(self, of: Field, mine: list[Any], theirs: list[Any], base: Base, *, ask: bool) -> tuple[Any, str]:
         """A set or a multiset, item by item: of each key the larger number, less what one side took out and the other left as it was."""
+        if not mine and not base:  # nothing is there that any of it could be
+            return list(theirs), ""
         rows = of.type == "rows"
 
         def holds(one: Any, other: Any) -> bool:
