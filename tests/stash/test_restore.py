@@ -44,6 +44,14 @@ class Scene:
         """Take a run back."""
         return rollback({"run": run.id, **WITHOUT, **given}, self.context(stash))
 
+    def counts(self) -> dict[str, int]:
+        """How many records of each kind the Stash has, by plural name."""
+        from stashport.model.fields import KINDS
+        from stashport.stash.database import DatabaseReader
+
+        with DatabaseReader(self.stash.database) as reader:
+            return {kind.plural: reader.count(kind) for kind in KINDS if kind.table}
+
     def mutations(self) -> list[str]:
         """What was sent since the last time that was no question."""
         found = [text for text in self.sent if text.lstrip().startswith("mutation") and "querySQL" not in text]
@@ -225,3 +233,20 @@ def test_what_was_decided_is_done_once(scene: Scene, libraries: Any, start_stash
     groups = plan.record["notes"]["plan"]["totals"]["groups"]["create"]
     assert [run.record["counts"]["group"]["created"] for run in runs] == [groups + 1, 0, 0]
     assert other.gql('{findGroups(group_filter:{name:{value:"Twin",modifier:EQUALS}}){count}}')["findGroups"]["count"] == 2
+
+
+def test_a_whole_library_that_was_shown(scene: Scene, libraries: Any, start_stash: Any) -> None:
+    """The plan of a whole library shows every record as new, with nothing lost; it is loaded as a whole, and refused once the Stash is no longer empty."""
+    fresh, used = start_stash(libraries.empty()), start_stash(libraries.empty())
+    plans = [scene.restore(stash, method="bulk", dryRun=True) for stash in (fresh, used)]
+    told = plans[0].record["notes"]["plan"]
+    assert (told["whole"], told["losses"], told["waiting"]) == (True, {}, 0)
+    assert {plural: row["create"] for plural, row in told["totals"].items()} == {
+        plural: n for plural, n in scene.counts().items() if n}
+    run = apply({"run": plans[0].id, **WITHOUT}, scene.context(fresh))
+    assert run.result == "ok", run.record["warnings"]
+    assert differing(scene.stash.database, fresh.database) == {}
+    used.gql('mutation{tagCreate(input:{name:"somebody\'s"}){id}}')
+    with pytest.raises(PlanStale):
+        apply({"run": plans[1].id, **WITHOUT}, scene.context(used))
+    assert used.gql("{findTags{count}}")["findTags"]["count"] == 1

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stashport import __version__
 from stashport.change.decisions import Decisions
 from stashport.change.plan_file import Plan
-from stashport.errors import BadRequest, NotResumable, PlanChanged
+from stashport.errors import BadRequest, NotResumable, PlanChanged, PlanStale
 from stashport.jobs.change_apply import carry_out, kept_journal, locked, save_copy, verify
 from stashport.jobs.change_source import opened_records
 from stashport.jobs.change_writer import Whole, live_target, whole_at_once
@@ -132,6 +132,8 @@ def _records(config: RestoreConfig, context: Context, run: Run, *, plan: dict[st
 
             by_bulk(config, ends, context, run)
             settings_too(config, ends, context, run)
+        elif plan and shown:
+            raise PlanStale(reason="it was empty then, and is not now")
         else:
             _planned(config, ends, context, run, plan, numbers)
         if files and config.dryRun:
