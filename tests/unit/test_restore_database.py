@@ -650,3 +650,20 @@ def test_a_hostile_list_of_packages(belongings):
     for text in (b"[]", b"null", b'{"plugins":[1]}', b'{"plugins":[{}]}', b"{", b"[" * 100_000):
         with pytest.raises(BundleDamaged):
             belongings({"config/packages.json": text})
+
+
+def test_two_in_one_second_have_two_names(tmp_path):
+    """The name of a restored database is free, also when another one was restored in the same second; the mark of an earlier restore is not kept in it."""
+    from types import SimpleNamespace
+
+    from stashport.jobs.restore_beside import place_for
+
+    target, names = SimpleNamespace(database=tmp_path / "stash-go-restored-20260101-000000-2.sqlite"), []
+    for _ in range(3):
+        place = place_for(target)
+        assert not place.exists()
+        assert place.name.startswith("stash-go-restored-2")
+        assert place.name.count("restored") == 1
+        place.touch()
+        names.append(place)
+    assert len(set(names)) == 3

@@ -30,7 +30,7 @@ from stashport.stash.switching import ENDINGS, Target
 NEW_IMAGES = "new-images.txt"  # in the run's folder: the images that were written into the blobs folder, a name a line
 _MARGIN = 64 << 20
 _BATCH = 100
-_RESTORED = re.compile(r"-restored-\d{8}-\d{6}$")
+_RESTORED = re.compile(r"-restored-\d{8}-\d{6}(-\d+)?$")
 Paths = Callable[[str], str]
 
 
@@ -103,7 +103,9 @@ def place_for(target: Target, folder: Path | None = None) -> Path:
     """The new file: in a folder, or beside the database that Stash has now."""
     now, current = dt.datetime.now(dt.timezone.utc), target.database
     ending = current.suffix if current.suffix in ENDINGS else ENDINGS[0]
-    return (folder or current.parent) / f"{_RESTORED.sub('', current.stem)}-restored-{now:%Y%m%d-%H%M%S}{ending}"
+    name, place = f"{_RESTORED.sub('', current.stem)}-restored-{now:%Y%m%d-%H%M%S}", folder or current.parent
+    more = ("", *(f"-{number}" for number in range(2, 100)))  # two in one second
+    return next((free for one in more if not (free := place / f"{name}{one}{ending}").exists()), place / f"{name}{ending}")
 
 
 def _share(held: Held, blobs: Path | None) -> tuple[float, float]:
